@@ -1,0 +1,1 @@
+"""Presidio room (being built)."""

@@ -1,0 +1,170 @@
+"""Completions that stream: rewritten piece by piece, checked whole at the end.
+
+Rules:
+* What comes out, joined, equals what a check of the whole completion would have given.
+* A plugin that cannot rewrite in pieces makes the stream wait for its end.
+* At the end the raw text goes through the guard once: budgets settle, the decision is recorded, and
+  a refusal ends the stream with an error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hauberk.errors import BlockedError
+from hauberk.events import Event, Segment, Usage
+from hauberk.plugin import Plugin, StreamFilter, StreamingPlugin
+from hauberk.structure import leaves, replace_leaves
+
+if TYPE_CHECKING:
+    from hauberk.guard import Guard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEnd:
+    """What is left to show when a stream is over."""
+
+    tails: Mapping[str, str]
+    """By channel: the text that was still held back. May be empty."""
+    event: Event
+    """The completion as it may go on: whole texts, rewritten."""
+
+
+class GuardStream:
+    """The filter between one streaming model and its reader.
+
+    A completion has channels: its text (`"text"`), and one for the arguments of each tool call.
+    Feed each with its pieces; show what comes back. Not thread-safe: a stream has one reader.
+
+    Example:
+        >>> from hauberk import Event, Guard, Policy, Segment, Stage
+        >>> guard = Guard(Policy(version=1, pii=False))
+        >>> prompt = guard.require(Event(stage=Stage.PROMPT, segments=()))
+        >>> stream = guard.open_stream(prompt)
+        >>> text = stream.feed("Hello, ") + stream.feed("world")
+        >>> text + stream.finish().tails["text"]
+        'Hello, world'
+    """
+
+    def __init__(self, guard: Guard, prompt: Event, plugins: tuple[Plugin, ...]) -> None:
+        self._guard = guard
+        self._prompt = prompt
+        self._plugins = plugins
+        self._channels: dict[str, _Channel] = {}
+        self._done = False
+
+    def feed(self, text: str, *, channel: str = "text", json_string: bool = False) -> str:
+        """Take the next piece of a channel; give what may be shown now.
+
+        Args:
+            text: The piece.
+            channel: Which text of the completion it continues.
+            json_string: The channel is a JSON document in pieces (arguments of a tool call).
+
+        Raises:
+            BlockedError: A filter failed.
+        """
+        try:
+            found = self._channels.get(channel)
+            if found is None:
+                found = self._channels[channel] = self._open(json_string=json_string)
+            return found.feed(text)
+        except Exception as error:  # noqa: BLE001 - whatever fails in a filter blocks
+            raise self._failed(error) from None
+
+    def finish(self, *, usage: Usage | None = None) -> StreamEnd:
+        """The model is done: check the whole, settle, give what was held back.
+
+        Raises:
+            BlockedError: The whole completion is refused, or a filter failed.
+        """
+        return self._ended(self._guard.require(self._completion(usage)))
+
+    async def afinish(self, *, usage: Usage | None = None) -> StreamEnd:
+        """The same, on an event loop.
+
+        Raises:
+            BlockedError: The whole completion is refused, or a filter failed.
+        """
+        return self._ended(await self._guard.arequire(self._completion(usage)))
+
+    def abandon(self, *, usage: Usage | None = None) -> None:
+        """The reader or the model went away: settle what is known, free the rest. Idempotent."""
+        if not self._done:
+            self._done = True
+            self._guard.release(self._prompt.answered((), usage=usage))
+
+    def _open(self, *, json_string: bool) -> _Channel:
+        filters: list[StreamFilter] = []
+        for plugin in self._plugins:
+            if not isinstance(plugin, StreamingPlugin):
+                return _Channel(json_string=json_string, filters=None)
+            opened = plugin.open_stream(self._prompt, json_string=json_string)
+            filters += [opened] if opened is not None else []
+        return _Channel(json_string=json_string, filters=filters)
+
+    def _completion(self, usage: Usage | None) -> Event:
+        self._done = True
+        segments = [s for name, channel in self._channels.items() for s in channel.segments(name)]
+        return self._prompt.answered(segments, usage=usage)
+
+    def _ended(self, event: Event) -> StreamEnd:
+        rest = iter(event.segments)
+        try:
+            tails = {name: channel.finish(rest) for name, channel in self._channels.items()}
+        except Exception as error:  # noqa: BLE001 - whatever fails in a filter blocks
+            raise self._failed(error) from None
+        return StreamEnd(tails=tails, event=event)
+
+    def _failed(self, error: Exception) -> BlockedError:
+        self._done = True
+        return self._guard.refuse(self._prompt.answered(()), "stream filter", error)
+
+
+class _Channel:
+    """One text of a streaming completion: what came in, and the filters that it goes through."""
+
+    def __init__(self, *, json_string: bool, filters: list[StreamFilter] | None) -> None:
+        self._json_string = json_string
+        self._filters = filters
+        self._raw: list[str] = []
+        self._value: object = None
+
+    def feed(self, text: str) -> str:
+        """Through the filters; nothing while the stream waits for its end."""
+        self._raw.append(text)
+        if self._filters is None:
+            return ""
+        for one in self._filters:
+            text = one.feed(text)
+        return text
+
+    def segments(self, name: str) -> list[Segment]:
+        """The raw texts of the whole channel: one, or the leaves of a JSON document."""
+        raw = "".join(self._raw)
+        self._value = _parsed(raw) if self._json_string else raw
+        return [Segment.from_model(text, where=at) for at, text in leaves(self._value, where=name)]
+
+    def finish(self, rewritten: Iterator[Segment]) -> str:
+        """What was held back. Takes this channel's segments off `rewritten`."""
+        texts = {at: next(rewritten).text for at, _ in leaves(self._value, where="")}
+        if self._filters is None:
+            new = iter(texts.values())
+            whole = replace_leaves(self._value, lambda _: next(new))
+            return whole if isinstance(whole, str) else json.dumps(whole, ensure_ascii=False)
+        tail = ""
+        for one in self._filters:
+            tail = (one.feed(tail) if tail else "") + one.finish()
+        return tail
+
+
+def _parsed(raw: str) -> object:
+    """The JSON document, or the text itself where it is none (cut off, or a bare word)."""
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw
+    return value if isinstance(value, (dict, list)) else raw

@@ -1,0 +1,154 @@
+"""Events: one crossing of one boundary, in words that no framework owns.
+
+An adapter translates what its framework holds into an `Event`, asks the guard, and translates the
+answer back. Rules see events only.
+
+Rules:
+* Events and segments are frozen; a rewrite makes new ones.
+* A repr never shows text or arguments: they may hold personal data.
+* `Event.call` pairs the two ends of one crossing: a prompt with its completion, a tool call with
+  its result. Reservations are kept under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from uuid import uuid4
+
+from hauberk.session import Session
+
+
+class Stage(StrEnum):
+    """A point where data crosses a boundary."""
+
+    PROMPT = "prompt"
+    """Messages about to reach a model."""
+    COMPLETION = "completion"
+    """What the model answered, the arguments of its tool calls included."""
+    TOOL_CALL = "tool_call"
+    """A tool about to run, with its final arguments."""
+    TOOL_RESULT = "tool_result"
+    """What a tool returned, before anyone sees it."""
+    RETRIEVAL = "retrieval"
+    """Documents about to reach a prompt."""
+    INGEST = "ingest"
+    """Documents about to enter an index or a memory."""
+
+
+class Trust(StrEnum):
+    """Whether the writer of a text may give orders."""
+
+    TRUSTED = "trusted"
+    UNTRUSTED = "untrusted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One text in an event, with who wrote it.
+
+    Example:
+        >>> Segment.from_tool("read_mail", "Dear agent ...").origin
+        'tool:read_mail'
+    """
+
+    text: str = field(repr=False)
+    """The text itself. Kept out of the repr."""
+    origin: str
+    """`user`, `developer`, `model`, `tool:NAME` or `document:ID`."""
+    trust: Trust = Trust.UNTRUSTED
+    """Untrusted unless somebody says otherwise."""
+    where: str = ""
+    """The adapter's address of the text (`messages[2].content[0]`), for reports."""
+
+    @property
+    def kind(self) -> str:
+        """The origin without its name: `tool` for `tool:read_mail`."""
+        return self.origin.partition(":")[0]
+
+    def with_text(self, text: str) -> Segment:
+        """The same segment with other words; itself when the words are the same."""
+        return self if text == self.text else replace(self, text=text)
+
+    @classmethod
+    def from_user(cls, text: str, *, where: str = "") -> Segment:
+        """A text that the user wrote."""
+        return cls(text=text, origin="user", trust=Trust.TRUSTED, where=where)
+
+    @classmethod
+    def from_developer(cls, text: str, *, where: str = "") -> Segment:
+        """A text of the application's owner: the system prompt."""
+        return cls(text=text, origin="developer", trust=Trust.TRUSTED, where=where)
+
+    @classmethod
+    def from_model(cls, text: str, *, where: str = "") -> Segment:
+        """A text that the model wrote, arguments of tool calls included."""
+        return cls(text=text, origin="model", trust=Trust.UNTRUSTED, where=where)
+
+    @classmethod
+    def from_tool(cls, name: str, text: str, *, where: str = "") -> Segment:
+        """A text that a tool returned."""
+        return cls(text=text, origin=f"tool:{name}", trust=Trust.UNTRUSTED, where=where)
+
+    @classmethod
+    def from_document(cls, ident: str, text: str, *, where: str = "") -> Segment:
+        """A text of a retrieved or ingested document."""
+        return cls(text=text, origin=f"document:{ident}", trust=Trust.UNTRUSTED, where=where)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one model call used, as the provider reported it (or as the adapter estimated it)."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    estimated: bool = False
+    """True when the provider gave no counts."""
+    cached: bool = False
+    """True when an application cache answered: nothing was bought."""
+
+
+def _new_call() -> str:
+    return uuid4().hex
+
+
+def _current_session() -> Session:
+    return Session.current() or Session()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One crossing of one stage.
+
+    Without a session given, the event belongs to the session that is open in this context, and to
+    a fresh one of its own when none is.
+
+    Example:
+        >>> Event(stage=Stage.PROMPT, segments=(Segment.from_user("hello"),)).stage
+        <Stage.PROMPT: 'prompt'>
+    """
+
+    stage: Stage
+    segments: tuple[Segment, ...] = ()
+    session: Session = field(default_factory=_current_session)
+    tool: str | None = None
+    """Name of the tool, for the two tool stages."""
+    arguments: Mapping[str, object] | None = field(default=None, repr=False)
+    """Final arguments of a tool call: after defaults and partials, plain JSON-like values."""
+    model: str | None = None
+    """Name of the model, for prompt and completion: prices hang on it."""
+    max_output_tokens: int | None = None
+    """The most tokens that the model may answer with, when the application limits it."""
+    usage: Usage | None = None
+    """For a completion: what the call used. None: not known."""
+    call: str = field(default_factory=_new_call)
+    """Pairs a prompt with its completion and a tool call with its result."""
+
+    def answered(self, segments: Iterable[Segment], *, usage: Usage | None = None) -> Event:
+        """The completion that belongs to this prompt."""
+        return replace(self, stage=Stage.COMPLETION, segments=tuple(segments), usage=usage)
+
+    def returned(self, segments: Iterable[Segment]) -> Event:
+        """The result that belongs to this tool call."""
+        return replace(self, stage=Stage.TOOL_RESULT, segments=tuple(segments))

@@ -1,0 +1,281 @@
+"""Flows: how one model call and one tool call go through a guard. Both colours, every framework.
+
+Adapters bring the translation (read texts out of a framework's value, write new ones into a copy);
+the order of checks, what happens on failure and what a refused tool call answers is here.
+
+Rules:
+* A prompt that was let through is settled or released, whatever happens to the call.
+* A refused tool call answers with a sentence, so that the agent can go on and its history stays
+  valid; a refusal that stops the run raises.
+* A tool that runs out of time is no longer waited for. (Its thread cannot be killed: Python has no
+  way to. What it still does, it does unseen.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from hauberk.decisions import Decision, Finding, Severity
+from hauberk.events import Event, Segment, Usage
+from hauberk.guard import Guard, blocked
+
+T = TypeVar("T")
+
+
+class ModelCodec(Protocol[T]):
+    """How an adapter reads a model's answer, and writes new texts into a copy of it."""
+
+    def read(self, answer: T) -> tuple[tuple[Segment, ...], Usage | None]:
+        """The texts of an answer (arguments of its tool calls included), and what it used."""
+        ...
+
+    def write(self, answer: T, segments: tuple[Segment, ...]) -> T:
+        """A copy of the answer with these texts, in the order of `read`."""
+        ...
+
+
+class ToolCodec(Protocol):
+    """How an adapter reads a tool's result, and writes new texts into a copy of it."""
+
+    def read(self, value: object) -> tuple[Segment, ...]:
+        """The texts of a result."""
+        ...
+
+    def write(self, value: object, segments: tuple[Segment, ...]) -> object:
+        """A copy of the result with these texts, in the order of `read`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """What a refused tool call answers instead of a result."""
+
+    text: str
+    """For the model to read. Says why; holds no secret."""
+    decision: Decision
+
+
+def run_model(guard: Guard, prompt: Event, call: Callable[[Event], T], codec: ModelCodec[T]) -> T:
+    """One model call: check the prompt, call, check the answer.
+
+    Args:
+        guard: What to ask.
+        prompt: The prompt in clear.
+        call: Calls the model with the prompt as it may be sent.
+        codec: Reads and writes the model's answer.
+
+    Raises:
+        BlockedError: The guard refused the prompt or the answer.
+    """
+    sent = guard.require(prompt)
+    with released_on_failure(guard, sent):
+        answer = call(sent)
+        segments, usage = codec.read(answer)
+        done = guard.require(sent.answered(segments, usage=usage))
+        return answer if done.segments == segments else codec.write(answer, done.segments)
+
+
+async def arun_model(
+    guard: Guard, prompt: Event, call: Callable[[Event], Awaitable[T]], codec: ModelCodec[T]
+) -> T:
+    """The same, on an event loop.
+
+    Raises:
+        BlockedError: The guard refused the prompt or the answer.
+    """
+    sent = await guard.arequire(prompt)
+    with released_on_failure(guard, sent):
+        answer = await call(sent)
+        segments, usage = codec.read(answer)
+        done = await guard.arequire(sent.answered(segments, usage=usage))
+        return answer if done.segments == segments else codec.write(answer, done.segments)
+
+
+def run_tool(
+    guard: Guard,
+    event: Event,
+    call: Callable[[Mapping[str, object]], object],
+    codec: ToolCodec,
+) -> object:
+    """One tool call: check it, run it within its time, check the result.
+
+    Args:
+        guard: What to ask.
+        event: The tool call, with its final arguments.
+        call: Runs the tool with the arguments as they may be used.
+        codec: Reads and writes the tool's result.
+
+    Returns:
+        The result as it may be seen, or `Refused`.
+
+    Raises:
+        BlockedError: The guard refused and stops the run.
+    """
+    decision = guard.check(event)
+    if not decision.passes:
+        return refused(event, decision)
+    event = decision.apply(event)
+    with released_on_failure(guard, event):
+        try:
+            value = call_within(decision.timeout_s, lambda: call(event.arguments or {}))
+        except ToolTimeoutError as error:
+            return _timed_out(guard, event, error)
+        segments = codec.read(value)
+        return _result(value, event, segments, guard.check(event.returned(segments)), codec)
+
+
+async def arun_tool(
+    guard: Guard,
+    event: Event,
+    call: Callable[[Mapping[str, object]], Awaitable[object]],
+    codec: ToolCodec,
+) -> object:
+    """The same, on an event loop.
+
+    Raises:
+        BlockedError: The guard refused and stops the run.
+    """
+    decision = await guard.acheck(event)
+    if not decision.passes:
+        return refused(event, decision)
+    event = decision.apply(event)
+    with released_on_failure(guard, event):
+        try:
+            value = await acall_within(decision.timeout_s, lambda: call(event.arguments or {}))
+        except ToolTimeoutError as error:
+            return _timed_out(guard, event, error)
+        segments = codec.read(value)
+        return _result(value, event, segments, await guard.acheck(event.returned(segments)), codec)
+
+
+def refused(event: Event, decision: Decision) -> Refused:
+    """What a refused tool call answers.
+
+    Raises:
+        BlockedError: The refusal stops the run.
+    """
+    if decision.stop:
+        raise blocked(event, decision)
+    return Refused(
+        text=f"The call of {event.tool} was refused by the security policy: {decision.reason}. "
+        "It had no effect. Do not repeat it.",
+        decision=decision,
+    )
+
+
+@contextmanager
+def released_on_failure(guard: Guard, event: Event) -> Iterator[None]:
+    """Free what was reserved for `event` when the block raises: failed, cancelled or abandoned."""
+    try:
+        yield
+    except BaseException:
+        guard.release(event)
+        raise
+
+
+class ToolTimeoutError(Exception):
+    """A tool ran longer than it may. Its `limit_s` is in seconds."""
+
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
+        super().__init__(f"no result within {limit_s:g} s")
+
+
+def call_within(limit_s: float | None, call: Callable[[], T]) -> T:
+    """Call, and wait at most `limit_s` seconds (None: for ever).
+
+    Raises:
+        ToolTimeoutError: It took longer; it goes on in its thread, and nobody waits for it.
+    """
+    if limit_s is None:
+        return call()
+    future: Future[T] = Future()
+    context = copy_context()
+
+    def work() -> None:
+        try:
+            future.set_result(context.run(call))
+        except BaseException as error:  # noqa: BLE001 - handed to the waiter
+            future.set_exception(error)
+
+    # A daemon thread of its own: a pool would fill up with tools that hang, and would wait for
+    # them when the process ends.
+    threading.Thread(target=work, name="hauberk-tool", daemon=True).start()
+    if not _wait(future, limit_s):
+        raise ToolTimeoutError(limit_s)
+    return future.result()
+
+
+def _wait(future: Future[T], limit_s: float) -> bool:
+    ready = threading.Event()
+    future.add_done_callback(lambda _: ready.set())
+    return ready.wait(limit_s)
+
+
+async def acall_within(limit_s: float | None, call: Callable[[], Awaitable[T]]) -> T:
+    """Await, at most `limit_s` seconds (None: for ever).
+
+    Raises:
+        ToolTimeoutError: It took longer; it is cancelled, and not waited for even when it refuses
+            to be.
+    """
+    if limit_s is None:
+        return await call()
+    task = asyncio.ensure_future(call())
+    try:
+        done, _ = await asyncio.wait({task}, timeout=limit_s)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not done:
+        task.cancel()
+        task.add_done_callback(_forget)
+        raise ToolTimeoutError(limit_s)
+    return task.result()
+
+
+def _forget(task: asyncio.Future[T]) -> None:
+    """Look at a late error, so that the event loop does not complain of it."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _timed_out(guard: Guard, event: Event, error: ToolTimeoutError) -> Refused:
+    finding = Finding(
+        rule="capability.timeout",
+        category="capability",
+        severity=Severity.MEDIUM,
+        explanation=str(error),
+    )
+    decision = Decision.deny(f"the tool gave {error}", findings=[finding])
+    denied = guard.deny(event.returned(()), decision)
+    return Refused(
+        text=f"{event.tool} gave {error} and is no longer waited for. It may still have an effect.",
+        decision=denied.decision,
+    )
+
+
+def _result(
+    value: object,
+    event: Event,
+    segments: tuple[Segment, ...],
+    decision: Decision,
+    codec: ToolCodec,
+) -> object:
+    if not decision.passes:
+        if decision.stop:
+            raise blocked(event, decision)
+        return Refused(
+            text=f"The result of {event.tool} was withheld by the security policy: "
+            f"{decision.reason}.",
+            decision=decision,
+        )
+    done = decision.apply(event.returned(segments)).segments
+    return value if done == segments else codec.write(value, done)

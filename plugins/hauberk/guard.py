@@ -1,0 +1,397 @@
+"""The guard: a policy with its plugins and stores, and the only thing an integration talks to.
+
+Rules:
+* Plugins of a stage run in a fixed order; the first refusal ends the check; rewrites are threaded
+  through, so that each plugin sees what the one before it made.
+* Whatever fails, blocks: a plugin that raises, a rewrite of the wrong shape, a recorder that cannot
+  record, a bound that is passed. Opening up is spelt out in the policy and recorded.
+* The same inputs give the same decision in both colours.
+* A refusal that stops the run trips the session: from then on every boundary refuses.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from hauberk._build import build_plugins, build_recorder
+from hauberk._limits import over_limit
+from hauberk._stream import GuardStream
+from hauberk.decisions import Decision, Finding, Severity, Verdict
+from hauberk.errors import ApprovalRequiredError, BlockedError, BudgetExceededError
+from hauberk.events import Event, Stage
+from hauberk.plugin import AsyncPlugin, Entry, Plugin, Recorder, ReleasingPlugin
+from hauberk.policy import OnError, Policy, load_policy
+from hauberk.session import Session, Sessions, SessionScope
+
+_log = logging.getLogger("hauberk")
+
+_EXTRA = "*"
+"""Place of plugins that are not built in."""
+
+_ORDER: Mapping[Stage, tuple[str, ...]] = {
+    Stage.PROMPT: ("budget", "injection", _EXTRA, "pii"),
+    Stage.COMPLETION: ("budget", "injection", "pii", _EXTRA),
+    # Real values first: rules judge what the tool will really get.
+    Stage.TOOL_CALL: ("pii", "capabilities", _EXTRA, "budget"),
+    Stage.TOOL_RESULT: ("injection", _EXTRA, "pii"),
+    Stage.RETRIEVAL: ("injection", _EXTRA, "pii"),
+    Stage.INGEST: ("injection", _EXTRA, "pii"),
+}
+
+
+class Guard:
+    """A policy, enforced.
+
+    `Guard()` has the safe defaults: injection screened, personal data masked, every tool denied
+    until a policy names it, sane budgets, an audit trail in memory.
+
+    It does not promise to see what goes around its doors: a provider's SDK used directly, a tool's
+    function called without the tool.
+
+    Example:
+        >>> from hauberk.events import Event, Segment, Stage
+        >>> guard = Guard(Policy(version=1, pii=False))
+        >>> event = Event(stage=Stage.PROMPT, segments=(Segment.from_user("What is 2 + 2?"),))
+        >>> guard.check(event).passes
+        True
+    """
+
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *,
+        plugins: Iterable[Plugin] = (),
+        recorder: Recorder | None = None,
+    ) -> None:
+        """Build the plugins that the policy names.
+
+        Args:
+            policy: What to enforce; the safe defaults when not given.
+            plugins: More plugins, beside those of the policy.
+            recorder: Where decisions are recorded, instead of what the policy says.
+
+        Raises:
+            MissingExtraError: The policy needs an extra that is not installed.
+            PolicyError: The policy names a plugin that does not exist.
+            StoreError: The audit trail cannot be opened.
+        """
+        self.policy = policy or Policy(version=1)
+        self.plugins: tuple[Plugin, ...] = (*build_plugins(self.policy), *plugins)
+        self.recorder = recorder or build_recorder(self.policy)
+        self.sessions = Sessions(self.policy.limits.max_sessions)
+        self._by_stage = {stage: tuple(_ordered(self.plugins, stage)) for stage in Stage}
+        self._on_error = _on_error(self.policy)
+
+    @classmethod
+    def from_policy(cls, source: Policy | Mapping[str, object] | str | Path) -> Self:
+        """A guard for a policy file, a mapping of the same shape, or a `Policy`.
+
+        Raises:
+            PolicyError: The policy cannot be used; says where and how to mend it.
+            MissingExtraError: The policy needs an extra that is not installed.
+            StoreError: The audit trail cannot be opened.
+        """
+        return cls(load_policy(source))
+
+    def __repr__(self) -> str:
+        return f"Guard(policy={self.policy.name!r}, plugins={[p.name for p in self.plugins]})"
+
+    # --- sessions ---------------------------------------------------------------------------
+
+    def session(
+        self,
+        *,
+        ident: str | None = None,
+        agent: str = "agent",
+        user: str | None = None,
+        purpose: str | None = None,
+        tenant: str | None = None,
+    ) -> SessionScope:
+        """Open a session of its own: `with guard.session(user="ada") as session:` (or `async with`).
+
+        Everything that runs inside, in threads and tasks that inherit the context too, belongs to
+        it.
+        """
+        return Session(ident=ident, agent=agent, user=user, purpose=purpose, tenant=tenant).active()
+
+    def session_for(self, key: str, *, user: str | None = None, agent: str = "agent") -> Session:
+        """The session of an application's key (a thread id); the same one for the same key."""
+        return self.sessions.open(key, lambda: Session(ident=key, user=user, agent=agent))
+
+    # --- the engine -------------------------------------------------------------------------
+
+    def check(self, event: Event) -> Decision:
+        """Decide on one event, and record it. Never raises for what an event holds."""
+        run = _Run(event, self._by_stage[event.stage], self.policy, self._on_error)
+        for plugin in run.plugins():
+            try:
+                run.accept(plugin, plugin.inspect(run.event))
+            except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
+                run.failed(plugin.name, error)
+        if self.recorder is not None:
+            try:
+                self.recorder.record(run.entry())
+            except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
+                run.failed("audit", error)
+        return self._settled(run)
+
+    async def acheck(self, event: Event) -> Decision:
+        """The same decision as `check`, without blocking the event loop on anyone's I/O."""
+        run = _Run(event, self._by_stage[event.stage], self.policy, self._on_error)
+        for plugin in run.plugins():
+            try:
+                if isinstance(plugin, AsyncPlugin):
+                    run.accept(plugin, await plugin.ainspect(run.event))
+                else:
+                    run.accept(plugin, plugin.inspect(run.event))
+            except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
+                run.failed(plugin.name, error)
+        if self.recorder is not None:
+            try:
+                await self.recorder.arecord(run.entry())
+            except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
+                run.failed("audit", error)
+        return self._settled(run)
+
+    def require(self, event: Event) -> Event:
+        """Check, and give the event as it may go on.
+
+        Raises:
+            BlockedError: The guard refused.
+        """
+        return self._passed(event, self.check(event))
+
+    async def arequire(self, event: Event) -> Event:
+        """Check, and give the event as it may go on.
+
+        Raises:
+            BlockedError: The guard refused.
+        """
+        return self._passed(event, await self.acheck(event))
+
+    def release(self, event: Event) -> None:
+        """The crossing of `event.call` ended early (failed, abandoned, cancelled).
+
+        Whatever was reserved for it is freed; with `event.usage`, that much is settled.
+        """
+        for plugin in self.plugins:
+            if isinstance(plugin, ReleasingPlugin):
+                plugin.release(event)
+
+    def deny(self, event: Event, decision: Decision) -> BlockedError:
+        """Record a refusal that was made outside a check, and give the error to raise or to show.
+
+        For adapters: a tool that ran out of time, say.
+        """
+        run = _Run(event, (), self.policy, self._on_error)
+        run.refuse("adapter", decision)
+        return self._refused(run)
+
+    def refuse(self, event: Event, part: str, error: Exception) -> BlockedError:
+        """Record that `part` failed outside a check, and give the error to raise.
+
+        For adapters and streams: an exception inside a seam must block, never let text through.
+        """
+        run = _Run(event, (), self.policy, {})
+        run.failed(part, error)
+        return self._refused(run)
+
+    def open_stream(self, prompt: Event) -> GuardStream:
+        """A filter for the streamed answer to `prompt` (the event as `require` gave it)."""
+        return GuardStream(self, prompt, self._by_stage[Stage.COMPLETION])
+
+    def close(self) -> None:
+        """Write what is still to be written and let go of files."""
+        if self.recorder is not None:
+            self.recorder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _refused(self, run: _Run) -> BlockedError:
+        if self.recorder is not None:
+            try:
+                self.recorder.record(run.entry())
+            except Exception as error:  # noqa: BLE001 - it is refused already
+                run.failed("audit", error)
+        return blocked(run.event, self._settled(run))
+
+    def _settled(self, run: _Run) -> Decision:
+        decision = run.decision()
+        if not decision.passes:
+            self.release(run.event)
+            if decision.stop:
+                run.event.session.trip(decision)
+        return decision
+
+    @staticmethod
+    def _passed(event: Event, decision: Decision) -> Event:
+        if decision.passes:
+            return decision.apply(event)
+        raise blocked(event, decision)
+
+
+def blocked(event: Event, decision: Decision) -> BlockedError:
+    """The error for a refused event: the class says what kind of refusal it is."""
+    if decision.verdict is Verdict.ASK:
+        kind: type[BlockedError] = ApprovalRequiredError
+    elif decision.plugin == "budget":
+        kind = BudgetExceededError
+    else:
+        kind = BlockedError
+    return kind(decision, stage=event.stage.value, tool=event.tool)
+
+
+class _Run:
+    """One check under way: what was decided so far. Does no I/O."""
+
+    def __init__(
+        self,
+        event: Event,
+        plugins: tuple[Plugin, ...],
+        policy: Policy,
+        on_error: Mapping[str, OnError],
+    ) -> None:
+        self.event = event
+        self._original = event
+        self._plugins = plugins
+        self._limits = policy.limits
+        self._on_error = on_error
+        self._findings: list[Finding] = []
+        self._refusal: Decision | None = None
+        self._question: Decision | None = None
+        self._timeout_s: float | None = None
+        self._started = time.perf_counter()
+
+    def plugins(self) -> Iterator[Plugin]:
+        """Those that must still be asked: none after a refusal."""
+        tripped = self.event.session.tripped
+        if tripped is not None:
+            self.refuse("session", replace(tripped, findings=()))
+        elif limit := over_limit(self.event, self._limits):
+            self.refuse("limits", limit)
+        for plugin in self._plugins:
+            if self._refusal is not None:
+                return
+            if time.perf_counter() - self._started > self._limits.check_timeout_s:
+                self.refuse("limits", _overdue(self._limits.check_timeout_s))
+                return
+            yield plugin
+
+    def accept(self, plugin: Plugin, decision: Decision) -> None:
+        """Thread one plugin's decision through."""
+        match decision.verdict:
+            case Verdict.DENY:
+                self.refuse(plugin.name, decision)
+                return
+            case Verdict.ASK:
+                self._question = self._question or replace(decision, plugin=plugin.name)
+            case Verdict.REWRITE:
+                self.event = _rewritten(self.event, decision)
+            case Verdict.ALLOW:
+                pass
+        self._findings += decision.findings
+        if decision.timeout_s is not None:
+            self._timeout_s = min(self._timeout_s or decision.timeout_s, decision.timeout_s)
+
+    def failed(self, name: str, error: Exception) -> None:
+        """Something of ours (or a plugin) failed: refuse, unless the policy opens up for it."""
+        opens = self._on_error.get(name) is OnError.ALLOW
+        finding = Finding(
+            rule="hauberk.error",
+            category="error",
+            severity=Severity.HIGH,
+            # Class and place only: a foreign message may hold the very text that is guarded.
+            explanation=f"{name} failed: {_place(error)}" + (" (on_error: allow)" if opens else ""),
+        )
+        _log.error("%s failed: %s", name, _place(error))
+        if opens:
+            self._findings.append(finding)
+        else:
+            self.refuse(name, Decision.deny(f"{name} failed", findings=[finding]))
+
+    def entry(self) -> Entry:
+        """This check, for the recorder."""
+        return Entry(
+            event=self._original,
+            decision=self.decision(),
+            elapsed_s=time.perf_counter() - self._started,
+            time=time.time(),
+        )
+
+    def decision(self) -> Decision:
+        """What all plugins together decided."""
+        findings = tuple(self._findings)
+        if self._refusal is not None:
+            return replace(self._refusal, findings=findings)
+        if self._question is not None:
+            return replace(self._question, findings=findings)
+        changed = self.event is not self._original
+        return Decision(
+            verdict=Verdict.REWRITE if changed else Verdict.ALLOW,
+            findings=findings,
+            segments=self.event.segments if changed else None,
+            arguments=self.event.arguments if changed else None,
+            timeout_s=self._timeout_s,
+        )
+
+    def refuse(self, name: str, decision: Decision) -> None:
+        """Nothing goes on: `decision` says why."""
+        self._findings += decision.findings
+        self._refusal = replace(decision, plugin=decision.plugin or name)
+
+
+def _rewritten(event: Event, decision: Decision) -> Event:
+    new = decision.apply(event)
+    if [s.origin for s in new.segments] != [s.origin for s in event.segments]:
+        raise ValueError("a rewrite must keep the number and the origins of the segments")
+    return new
+
+
+def _overdue(limit_s: float) -> Decision:
+    finding = Finding(
+        rule="hauberk.limit-time",
+        category="limit",
+        severity=Severity.HIGH,
+        explanation=f"the check took longer than {limit_s:g} s",
+    )
+    return Decision.deny("the time limit of a check is passed", findings=[finding])
+
+
+def _place(error: Exception) -> str:
+    """Class of an error and where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    return f"{type(error).__name__} at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+
+
+def _ordered(plugins: Iterable[Plugin], stage: Stage) -> Iterator[Plugin]:
+    wanted = [plugin for plugin in plugins if stage in plugin.stages]
+    order = _ORDER[stage]
+    for place in order:
+        for plugin in wanted:
+            if place == plugin.name or (place == _EXTRA and plugin.name not in order):
+                yield plugin
+
+
+def _on_error(policy: Policy) -> dict[str, OnError]:
+    rooms = {
+        "injection": policy.injection,
+        "pii": policy.pii,
+        "capabilities": policy.capabilities,
+        "budget": policy.budget,
+        "audit": policy.audit,
+    }
+    found = {name: room.on_error for name, room in rooms.items() if room is not False}
+    return found | {plugin.use: plugin.on_error for plugin in policy.plugins}

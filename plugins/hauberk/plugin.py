@@ -1,0 +1,135 @@
+"""What a plugin is: one required method, and three that it may add.
+
+Rules:
+* `inspect` gets an event and gives a decision. It changes nothing that it was given.
+* A plugin that raises blocks the event, unless the policy says `on_error: allow` for it.
+* State lives in the session (`event.session.state(self, ...)`), never in the plugin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from hauberk.decisions import Decision
+from hauberk.events import Event, Stage
+
+
+@runtime_checkable
+class Plugin(Protocol):
+    """An object that inspects events. Ours and anyone's (entry point group `hauberk.plugins`).
+
+    Example:
+        >>> class NoShouting:
+        ...     name = "no-shouting"
+        ...     stages = frozenset({Stage.PROMPT})
+        ...     def inspect(self, event):
+        ...         if any(s.text.isupper() for s in event.segments):
+        ...             return Decision.deny("the prompt shouts")
+        ...         return Decision.allow()
+    """
+
+    @property
+    def name(self) -> str:
+        """Short name, as it appears in decisions and in the audit trail."""
+        ...
+
+    @property
+    def stages(self) -> frozenset[Stage]:
+        """The stages that it wants to see."""
+        ...
+
+    def inspect(self, event: Event) -> Decision:
+        """Decide on one event. Called from many threads at once."""
+        ...
+
+
+@runtime_checkable
+class AsyncPlugin(Plugin, Protocol):
+    """A plugin whose work waits for something: `ainspect` is used on async paths."""
+
+    async def ainspect(self, event: Event) -> Decision:
+        """The same decision as `inspect`, without blocking the event loop."""
+        ...
+
+
+@runtime_checkable
+class ReleasingPlugin(Plugin, Protocol):
+    """A plugin that holds something between the two ends of a crossing: a reservation."""
+
+    def release(self, event: Event) -> None:
+        """The crossing of `event.call` ended early: refused, failed, abandoned.
+
+        Settle what `event.usage` says was used and free the rest. Called at most a few times for
+        one call; every call after the first does nothing. Never blocks for long, never raises.
+        """
+        ...
+
+
+class StreamFilter(Protocol):
+    """Rewrites one text that arrives in pieces, holding back only what may still change.
+
+    The pieces that come out, joined, equal what `inspect` makes of the whole text.
+    """
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; give what is safe to show now (perhaps nothing)."""
+        ...
+
+    def finish(self) -> str:
+        """The stream is over: give what was held back."""
+        ...
+
+
+@runtime_checkable
+class StreamingPlugin(Plugin, Protocol):
+    """A plugin that can rewrite completions while they stream.
+
+    A plugin for `Stage.COMPLETION` without this is still obeyed: the stream is held back whole
+    until it has seen the end.
+    """
+
+    def open_stream(self, event: Event, *, json_string: bool) -> StreamFilter | None:
+        """A filter for one text of the completion that answers the prompt `event`.
+
+        Args:
+            event: The prompt, as it was sent.
+            json_string: The text is a JSON document in pieces (arguments of a tool call): whatever
+                is put in must be escaped for the inside of a JSON string.
+
+        Returns:
+            A filter, or None when this plugin changes nothing in this text.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One decision as it goes to the recorder: the event as it came, and as it may go on."""
+
+    event: Event
+    decision: Decision
+    elapsed_s: float
+    """Time that the check took, in seconds."""
+    time: float
+    """When, in seconds since the epoch."""
+
+
+class Recorder(Protocol):
+    """Where decisions are recorded. One that raises blocks the event (fails closed)."""
+
+    def record(self, entry: Entry) -> None:
+        """Record one decision; it is safe when this returns.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        ...
+
+    async def arecord(self, entry: Entry) -> None:
+        """The same, without blocking the event loop for long."""
+        ...
+
+    def close(self) -> None:
+        """Write what is still to be written and let go of files."""
+        ...

@@ -1,0 +1,154 @@
+"""Sessions: what decisions are taken for, and the state that lasts between them.
+
+Rules:
+* A session is one mutable object. Frameworks run steps in copies of the context, so a change must
+  be made to the object, never to the context variable.
+* Each plugin keeps its state in the session under itself: two guards on one session never mix.
+* A tripped session stays tripped: where a framework swallows a refusal, the next boundary refuses.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from contextvars import ContextVar
+from threading import RLock
+from typing import TYPE_CHECKING, Self, TypeVar, cast
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from hauberk.decisions import Decision
+
+T = TypeVar("T")
+
+_current: ContextVar[Session | None] = ContextVar("hauberk_session", default=None)
+
+
+class Session:
+    """Who acts, for whom and why, with the state that lasts: vault, budgets, trust labels.
+
+    Does not promise to survive the process: stores do that.
+
+    Example:
+        >>> session = Session(user="ada", purpose="support")
+        >>> with session.active():
+        ...     Session.current() is session
+        True
+    """
+
+    def __init__(
+        self,
+        *,
+        ident: str | None = None,
+        agent: str = "agent",
+        user: str | None = None,
+        purpose: str | None = None,
+        tenant: str | None = None,
+    ) -> None:
+        """Open a session; nothing is shared with any other.
+
+        Args:
+            ident: Name of the session in the audit trail; a random one by default.
+            agent: Name of the agent that acts.
+            user: On whose behalf it acts.
+            purpose: What for.
+            tenant: Whose budget and vault it is.
+        """
+        self.ident = ident or uuid4().hex
+        self.agent = agent
+        self.user = user
+        self.purpose = purpose
+        self.tenant = tenant
+        self.lock = RLock()
+        """Held for every step on this session's state that must be one step."""
+        self._state: dict[object, object] = {}
+        self._tripped: Decision | None = None
+
+    def __repr__(self) -> str:
+        """Names only; the state may hold personal data."""
+        return f"Session(ident={self.ident!r}, agent={self.agent!r})"
+
+    @staticmethod
+    def current() -> Session | None:
+        """The session that is open in this context, or None."""
+        return _current.get()
+
+    def active(self) -> SessionScope:
+        """A scope (`with` or `async with`) in which this session is the current one."""
+        return SessionScope(self)
+
+    def state(self, owner: object, make: Callable[[], T]) -> T:
+        """The state of `owner` in this session, made on first use.
+
+        One owner must always ask with the same `make`. Thread-safe.
+        """
+        try:
+            return cast("T", self._state[owner])
+        except KeyError:
+            with self.lock:
+                return cast("T", self._state.setdefault(owner, make()))
+
+    @property
+    def tripped(self) -> Decision | None:
+        """The hard refusal that ended this session, if one did."""
+        return self._tripped
+
+    def trip(self, decision: Decision) -> None:
+        """End this session: from now on every boundary refuses. The first reason is kept."""
+        with self.lock:
+            self._tripped = self._tripped or decision
+
+
+class SessionScope:
+    """The stretch of code in which a session is the current one. Sync and async."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._outer: Session | None = None
+
+    def __enter__(self) -> Session:
+        # Not token/reset: generators of async frameworks may be closed in another context.
+        self._outer = _current.get()
+        _current.set(self.session)
+        return self.session
+
+    def __exit__(self, *_: object) -> None:
+        _current.set(self._outer)
+
+    async def __aenter__(self) -> Session:
+        return self.__enter__()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.__exit__()
+
+
+class Sessions:
+    """The sessions that a guard knows by a key of the application, such as a thread id.
+
+    Bounded: the one unused for longest is forgotten first.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = RLock()
+        self._known: OrderedDict[str, Session] = OrderedDict()
+
+    def open(self, key: str, make: Callable[[], Session]) -> Session:
+        """The session of `key`, made on first use. One atomic step."""
+        with self._lock:
+            session = self._known.get(key)
+            if session is None:
+                session = self._known[key] = make()
+            self._known.move_to_end(key)
+            while len(self._known) > self._limit:
+                self._known.popitem(last=False)
+            return session
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def clear(self) -> Self:
+        """Forget every session."""
+        with self._lock:
+            self._known.clear()
+        return self
