@@ -1,7 +1,73 @@
 """For tests, the demo and the docs: contract suites, and model doubles that need no network.
 
 * `PluginContract`, `BudgetStoreContract`, `AuditStoreContract`: subclass one in your test suite, give
-  it your implementation, and pytest runs our promises against it. They need pytest.
+  it your implementation, and pytest runs our promises against it. They need pytest (and the first
+  two hypothesis): `pip install "hauberk[test]"`.
 * `ScriptedBrain` and `GullibleBrain`: what a model double answers. The model classes themselves are in
   `hauberk_langchain.testing` and `hauberk_llama_index.testing`.
+
+Names are loaded on first use: importing this package imports neither pytest nor hypothesis.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hauberk.testing._audit_contract import AuditStoreContract
+    from hauberk.testing._brain import (
+        Brain,
+        Reply,
+        Role,
+        ScriptedBrain,
+        ToolCall,
+        ToolSpec,
+        Turn,
+        count_tokens,
+    )
+    from hauberk.testing._budget_contract import BudgetStoreContract
+    from hauberk.testing._gullible import GullibleBrain
+    from hauberk.testing._plugin_contract import PluginContract
+
+_HOMES = {
+    "_audit_contract": ("AuditStoreContract",),
+    "_brain": (
+        "Brain",
+        "Reply",
+        "Role",
+        "ScriptedBrain",
+        "ToolCall",
+        "ToolSpec",
+        "Turn",
+        "count_tokens",
+    ),
+    "_budget_contract": ("BudgetStoreContract",),
+    "_gullible": ("GullibleBrain",),
+    "_plugin_contract": ("PluginContract",),
+}
+
+__all__ = [
+    "AuditStoreContract",
+    "Brain",
+    "BudgetStoreContract",
+    "GullibleBrain",
+    "PluginContract",
+    "Reply",
+    "Role",
+    "ScriptedBrain",
+    "ToolCall",
+    "ToolSpec",
+    "Turn",
+    "count_tokens",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use, so that pytest is needed by contract suites only."""
+    for module, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
