@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hauberk.errors import BlockedError
 from hauberk.events import Event, Segment, Usage
@@ -167,4 +167,4 @@ def _parsed(raw: str) -> object:
         value = json.loads(raw)
     except (ValueError, RecursionError):
         return raw
-    return value if isinstance(value, (dict, list)) else raw
+    return cast("object", value) if isinstance(value, (dict, list)) else raw

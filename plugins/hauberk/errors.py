@@ -25,20 +25,25 @@ if TYPE_CHECKING:
 class HauberkError(Exception):
     """Everything that hauberk raises."""
 
-    decision: Decision | None = None
-    """What was decided, for errors that come from a decision."""
+    @property
+    def decision(self) -> Decision | None:
+        """What was decided, for errors that come from a decision."""
+        return None
 
 
 class BlockedError(HauberkError):
     """A guard refused. `decision` says why; it holds findings, never the matched text."""
 
-    decision: Decision
-
     def __init__(self, decision: Decision, *, stage: str = "", tool: str | None = None) -> None:
-        self.decision = decision
+        self._decision = decision
         self.stage = stage
         self.tool = tool
         super().__init__(self._message())
+
+    @property
+    def decision(self) -> Decision:
+        """The refusal."""
+        return self._decision
 
     def _message(self) -> str:
         place = f" at {self.stage}" if self.stage else ""

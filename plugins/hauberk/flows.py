@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -171,7 +171,7 @@ def refused(event: Event, decision: Decision) -> Refused:
 
 
 @contextmanager
-def released_on_failure(guard: Guard, event: Event) -> Iterator[None]:
+def released_on_failure(guard: Guard, event: Event) -> Generator[None]:
     """Free what was reserved for `event` when the block raises: failed, cancelled or abandoned."""
     try:
         yield

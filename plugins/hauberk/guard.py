@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from hauberk._build import build_plugins, build_recorder
 from hauberk._limits import over_limit
@@ -25,7 +25,7 @@ from hauberk.decisions import Decision, Finding, Severity, Verdict
 from hauberk.errors import ApprovalRequiredError, BlockedError, BudgetExceededError
 from hauberk.events import Event, Stage
 from hauberk.plugin import AsyncPlugin, Entry, Plugin, Recorder, ReleasingPlugin
-from hauberk.policy import OnError, Policy, load_policy
+from hauberk.policy import OnError, Policy, Section, load_policy
 from hauberk.session import Session, Sessions, SessionScope
 
 _log = logging.getLogger("hauberk")
@@ -386,12 +386,12 @@ def _ordered(plugins: Iterable[Plugin], stage: Stage) -> Iterator[Plugin]:
 
 
 def _on_error(policy: Policy) -> dict[str, OnError]:
-    rooms = {
-        "injection": policy.injection,
-        "pii": policy.pii,
-        "capabilities": policy.capabilities,
-        "budget": policy.budget,
-        "audit": policy.audit,
-    }
-    found = {name: room.on_error for name, room in rooms.items() if room is not False}
-    return found | {plugin.use: plugin.on_error for plugin in policy.plugins}
+    rooms: tuple[tuple[str, Section | Literal[False]], ...] = (
+        ("injection", policy.injection),
+        ("pii", policy.pii),
+        ("capabilities", policy.capabilities),
+        ("budget", policy.budget),
+        ("audit", policy.audit),
+        *((plugin.use, plugin) for plugin in policy.plugins),
+    )
+    return {name: room.on_error for name, room in rooms if room is not False}

@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 MAX_DEPTH = 64
 """Levels of nesting that are looked at. Tool arguments of real agents stay below ten."""
@@ -18,9 +19,8 @@ MAX_DEPTH = 64
 class TooDeepError(ValueError):
     """A value is nested deeper than the limit."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        super().__init__(f"nested deeper than {limit} levels")
+    def __init__(self) -> None:
+        super().__init__("nested too deeply")
 
 
 def leaves(
@@ -29,7 +29,7 @@ def leaves(
     """Every text in `value` as (place, text), in a fixed order.
 
     Args:
-        value: Anything; mappings, lists and tuples are entered.
+        value: Anything; mappings, lists and tuples are entered, whatever else is left alone.
         where: Name of the value, the start of each place.
         max_depth: Levels of nesting allowed.
 
@@ -42,14 +42,9 @@ def leaves(
     """
     if isinstance(value, str):
         yield where, value
-    elif isinstance(value, Mapping):
-        _check(max_depth)
-        for key, inner in value.items():
-            yield from leaves(inner, where=f"{where}.{key}", max_depth=max_depth - 1)
-    elif isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
-        _check(max_depth)
-        for index, inner in enumerate(value):
-            yield from leaves(inner, where=f"{where}[{index}]", max_depth=max_depth - 1)
+        return
+    for place, inner in _inside(value, where, max_depth):
+        yield from leaves(inner, where=place, max_depth=max_depth - 1)
 
 
 def replace_leaves(
@@ -68,22 +63,31 @@ def replace_leaves(
     """
     if isinstance(value, str):
         return change(value)
+    below = [
+        replace_leaves(inner, change, max_depth=max_depth - 1)
+        for _, inner in _inside(value, "", max_depth)
+    ]
     if isinstance(value, Mapping):
-        _check(max_depth)
-        changed = {
-            key: replace_leaves(inner, change, max_depth=max_depth - 1)
-            for key, inner in value.items()
-        }
-        return value if all(changed[key] is value[key] for key in changed) else changed
+        named = cast("Mapping[object, object]", value)
+        same = all(new is old for new, old in zip(below, named.values(), strict=True))
+        return named if same else dict(zip(named, below, strict=True))
     if isinstance(value, (list, tuple)):
-        _check(max_depth)
-        items = [replace_leaves(inner, change, max_depth=max_depth - 1) for inner in value]
-        if all(new is old for new, old in zip(items, value, strict=True)):
-            return value
-        return items if isinstance(value, list) else tuple(items)
+        items = cast("list[object] | tuple[object, ...]", value)
+        same = all(new is old for new, old in zip(below, items, strict=True))
+        return items if same else below if isinstance(value, list) else tuple(below)
     return value
 
 
-def _check(depth: int) -> None:
-    if depth <= 0:
-        raise TooDeepError(MAX_DEPTH)
+def _inside(value: object, where: str, max_depth: int) -> Iterator[tuple[str, object]]:
+    """What a container holds, each with its place; nothing for anything else."""
+    if isinstance(value, Mapping):
+        named = cast("Mapping[object, object]", value)
+        inner = ((f"{where}.{key}", item) for key, item in named.items())
+    elif isinstance(value, (list, tuple)):
+        items = cast("Sequence[object]", value)
+        inner = ((f"{where}[{index}]", item) for index, item in enumerate(items))
+    else:
+        return
+    if max_depth <= 0:
+        raise TooDeepError
+    yield from inner

@@ -15,6 +15,7 @@ from hauberk.policy._model import (
     Policy,
     Screen,
     ScreenAction,
+    Section,
     ToolRule,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "Policy",
     "Screen",
     "ScreenAction",
+    "Section",
     "ToolRule",
     "load_policy",
 ]

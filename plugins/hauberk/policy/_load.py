@@ -8,11 +8,11 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -103,7 +103,7 @@ class _Reader:
         import yaml  # noqa: PLC0415
 
         self._yaml = yaml
-        self._scalars = yaml.SafeLoader("")
+        self._scalars: Any = yaml.SafeLoader("")
         self._path = path
         self._lines = lines
         self._count = 0
@@ -160,7 +160,8 @@ def _validated(data: object, *, source: str, lines: Lines) -> Policy:
     try:
         return Policy.model_validate(data)
     except ValidationError as error:
-        raise _policy_error(error, data, source=source, lines=lines) from None
+        given = cast("Mapping[str, object]", data)
+        raise _policy_error(error, given, source=source, lines=lines) from None
     except RecursionError:
         raise PolicyError("nested too deeply", source=source) from None
 
@@ -192,12 +193,15 @@ def _place(loc: tuple[int | str, ...], data: object) -> tuple[str | int, ...]:
     at: list[str | int] = []
     here: object = data
     for index, part in enumerate(loc):
-        if isinstance(here, Mapping) and (part in here or index == len(loc) - 1):
+        if isinstance(here, Mapping):
+            named = cast("Mapping[object, object]", here)
+            if part in named or index == len(loc) - 1:
+                at.append(part)
+                here = named.get(part)
+        elif isinstance(here, (list, tuple)) and isinstance(part, int):
+            items = cast("Sequence[object]", here)
             at.append(part)
-            here = here.get(part)
-        elif isinstance(here, (list, tuple)) and isinstance(part, int) and part < len(here):
-            at.append(part)
-            here = here[part]
+            here = items[part] if part < len(items) else None
     return tuple(at)
 
 

@@ -56,7 +56,9 @@ class _Model(BaseModel):
     )
 
 
-class _Section(_Model):
+class Section(_Model):
+    """A part of a policy that can fail."""
+
     on_error: OnError = OnError.DENY
     """What to do when this part itself fails. `allow` opens a hole, and is recorded."""
 
@@ -92,7 +94,7 @@ class Screen(_Model):
     """Least severity for the action; findings below it only flag."""
 
 
-class InjectionPolicy(_Section):
+class InjectionPolicy(Section):
     """Screening for prompt injection, by origin of the text."""
 
     user: Screen = Screen(action=ScreenAction.BLOCK, at=Severity.HIGH)
@@ -112,7 +114,7 @@ class InjectionPolicy(_Section):
     """How many encodings inside each other are opened."""
 
 
-class PiiPolicy(_Section):
+class PiiPolicy(Section):
     """Masking of personal data before the model, restoring after it."""
 
     entities: tuple[str, ...] | None = None
@@ -140,7 +142,7 @@ class ToolRule(_Model):
     """A human must approve each call."""
 
 
-class CapabilitiesPolicy(_Section):
+class CapabilitiesPolicy(Section):
     """Which tools an agent may call, and how. What is not named is denied."""
 
     access: Access = Access.WRITE
@@ -159,7 +161,7 @@ class ModelPrice(_Model):
     output_usd: float = Field(ge=0)
 
 
-class BudgetPolicy(_Section):
+class BudgetPolicy(Section):
     """What one session may spend. `null` sets no limit."""
 
     model_calls: int | None = Field(default=100, ge=1)
@@ -178,7 +180,7 @@ class BudgetPolicy(_Section):
     """Prices by model name; they go before the built-in price list."""
 
 
-class AuditPolicy(_Section):
+class AuditPolicy(Section):
     """The trail of decisions."""
 
     path: str | None = None
@@ -200,7 +202,7 @@ class LimitsPolicy(_Model):
     """Sessions remembered by key; the one unused for longest is forgotten."""
 
 
-class PluginPolicy(_Section):
+class PluginPolicy(Section):
     """One more plugin, found by its entry point in the group `hauberk.plugins`."""
 
     use: str = Field(min_length=1)

@@ -18,7 +18,7 @@ class ToolCall:
     """A model's wish to call a tool."""
 
     name: str
-    arguments: Mapping[str, object] = field(default_factory=dict)
+    arguments: Mapping[str, object] = field(default_factory=dict[str, object])
     ident: str = ""
     """Given by the adapter when empty."""
 
@@ -41,7 +41,7 @@ class ToolSpec:
 
     name: str
     description: str = ""
-    parameters: Mapping[str, object] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict[str, object])
     """JSON Schema of the arguments."""
 
 
@@ -72,7 +72,11 @@ class ScriptedBrain:
         self._replies = [Reply(text=r) if isinstance(r, str) else r for r in replies]
         self.seen: list[tuple[Turn, ...]] = []
 
-    def reply(self, turns: Sequence[Turn], tools: Sequence[ToolSpec]) -> Reply:
+    def reply(
+        self,
+        turns: Sequence[Turn],
+        tools: Sequence[ToolSpec],  # noqa: ARG002 - the Protocol's
+    ) -> Reply:
         """The reply whose number is the number of answers so far; the last one goes on for ever."""
         self.seen.append(tuple(turns))
         since = [i for i, t in enumerate(turns) if t.role == "user"]
