@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
@@ -85,6 +86,7 @@ class Guard:
         self.recorder = recorder or build_recorder(self.policy)
         self.sessions = Sessions(self.policy.limits.max_sessions)
         self._by_stage = {stage: tuple(_ordered(self.plugins, stage)) for stage in Stage}
+        self._releasing = tuple(p for p in self.plugins if isinstance(p, ReleasingPlugin))
         self._on_error = _on_error(self.policy)
 
     @classmethod
@@ -128,34 +130,36 @@ class Guard:
     def check(self, event: Event) -> Decision:
         """Decide on one event, and record it. Never raises for what an event holds."""
         run = _Run(event, self._by_stage[event.stage], self.policy, self._on_error)
-        for plugin in run.plugins():
-            try:
-                run.accept(plugin, plugin.inspect(run.event))
-            except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
-                run.failed(plugin.name, error)
-        if self.recorder is not None:
-            try:
-                self.recorder.record(run.entry())
-            except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
-                run.failed("audit", error)
+        with self._released_when_interrupted(event):
+            for plugin in run.plugins():
+                try:
+                    run.accept(plugin, plugin.inspect(run.event))
+                except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
+                    run.failed(plugin.name, error)
+            if self.recorder is not None:
+                try:
+                    self.recorder.record(run.entry())
+                except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
+                    run.failed("audit", error)
         return self._settled(run)
 
     async def acheck(self, event: Event) -> Decision:
         """The same decision as `check`, without blocking the event loop on anyone's I/O."""
         run = _Run(event, self._by_stage[event.stage], self.policy, self._on_error)
-        for plugin in run.plugins():
-            try:
-                if isinstance(plugin, AsyncPlugin):
-                    run.accept(plugin, await plugin.ainspect(run.event))
-                else:
-                    run.accept(plugin, plugin.inspect(run.event))
-            except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
-                run.failed(plugin.name, error)
-        if self.recorder is not None:
-            try:
-                await self.recorder.arecord(run.entry())
-            except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
-                run.failed("audit", error)
+        with self._released_when_interrupted(event):
+            for plugin in run.plugins():
+                try:
+                    if isinstance(plugin, AsyncPlugin):
+                        run.accept(plugin, await plugin.ainspect(run.event))
+                    else:
+                        run.accept(plugin, plugin.inspect(run.event))
+                except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
+                    run.failed(plugin.name, error)
+            if self.recorder is not None:
+                try:
+                    await self.recorder.arecord(run.entry())
+                except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
+                    run.failed("audit", error)
         return self._settled(run)
 
     def require(self, event: Event) -> Event:
@@ -179,9 +183,11 @@ class Guard:
 
         Whatever was reserved for it is freed; with `event.usage`, that much is settled.
         """
-        for plugin in self.plugins:
-            if isinstance(plugin, ReleasingPlugin):
+        for plugin in self._releasing:
+            try:
                 plugin.release(event)
+            except Exception as error:  # noqa: BLE001 - the rest must be released all the same
+                _log.error("%s could not release: %s", plugin.name, _place(error))
 
     def deny(self, event: Event, decision: Decision) -> BlockedError:
         """Record a refusal that was made outside a check, and give the error to raise or to show.
@@ -223,6 +229,15 @@ class Guard:
             except Exception as error:  # noqa: BLE001 - it is refused already
                 run.failed("audit", error)
         return blocked(run.event, self._settled(run))
+
+    @contextmanager
+    def _released_when_interrupted(self, event: Event) -> Generator[None]:
+        """A check that is cancelled half-way must leave no reservation behind."""
+        try:
+            yield
+        except BaseException:
+            self.release(event)
+            raise
 
     def _settled(self, run: _Run) -> Decision:
         decision = run.decision()

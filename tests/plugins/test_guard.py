@@ -291,3 +291,27 @@ def prompt_here() -> Event:
 
 async def _aprompt() -> Event:
     return prompt_here()
+
+
+async def test_check_that_is_cancelled_releases_what_was_reserved() -> None:
+    class Hangs(Book):
+        async def arecord(self, entry: Entry) -> None:
+            await asyncio.Event().wait()
+
+    holder, event = Scripted(lambda _: Decision.allow()), prompt()
+    task = asyncio.ensure_future(guard(holder, book=Hangs()).acheck(event))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert holder.released == [event.call]
+
+
+def test_release_that_fails_does_not_keep_others_from_releasing() -> None:
+    class Fails(Scripted):
+        def release(self, event: Event) -> None:
+            raise ValueError(SECRET)
+
+    holder, event = Scripted(lambda _: Decision.allow()), prompt()
+    guard(Fails(lambda _: Decision.allow()), holder).release(event)
+    assert holder.released == [event.call]

@@ -1,0 +1,375 @@
+"""What hauberk adds to one agent run, beside LangChain's own middleware, in one process.
+
+One run is two model calls and one tool call over texts of about 500 characters, with a scripted
+model that costs next to nothing. Variants are interleaved: each round runs every variant once, in a
+shuffled order; the table shows medians of the difference to the bare agent of the same round.
+
+    python benchmarks/overhead.py [--rounds 300] [--framework langchain] [--json]
+
+`cold`: every run brings texts that were never seen. `warm`: every run repeats the same texts in the
+same session. All five plugins are on, with the audit trail in a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from hauberk import Decision, Event, Guard, Policy, Session
+from hauberk.plugin import Entry, Plugin, Recorder
+from hauberk.testing import Reply, ScriptedBrain, ToolCall
+
+Run = Callable[[int], object]
+ARun = Callable[[int], Awaitable[object]]
+
+TEXT = (
+    "Hello, this is Ada Byron from Example Industries, you can reach me at ada.byron@example.com. "
+    "I ordered forty widgets in spring and the invoice, number 2024-118, still shows the old "
+    "address of our warehouse. Could you look the order up, tell me when it was shipped and by "
+    "which carrier, and correct the address? The new one is in the attachment of my last message. "
+    "If anything is unclear please write to me; I am in the office until five on most days, and "
+    "my colleague Charles takes over after that. Thank you very much for your help with this."
+)
+
+
+def policy(trail: Path) -> Policy:
+    """All five rooms on, with limits that this benchmark does not reach."""
+    return Policy.model_validate(
+        {
+            "version": 1,
+            "capabilities": {
+                "tools": {
+                    "look_up": {
+                        "access": "read",
+                        "args": {
+                            "type": "object",
+                            "properties": {"query": {"type": "string", "maxLength": 2000}},
+                            "required": ["query"],
+                        },
+                    }
+                }
+            },
+            "budget": {"model_calls": 10**9, "tool_calls": 10**9, "tokens": 10**12},
+            "audit": {"path": str(trail)},
+        }
+    )
+
+
+def brain() -> ScriptedBrain:
+    """Asks for one tool call, then answers."""
+    call = ToolCall(name="look_up", arguments={"query": TEXT[:200]})
+    return _Quiet([Reply(calls=(call,)), Reply(text=TEXT)])
+
+
+class _Quiet(ScriptedBrain):
+    """Keeps nothing of what it sees: a benchmark must not grow."""
+
+    def reply(self, turns: Any, tools: Any) -> Reply:
+        answer = super().reply(turns, tools)
+        self.seen.clear()
+        return answer
+
+
+@dataclass
+class Variant:
+    """One way of running the agent, in both colours."""
+
+    name: str
+    run: Run
+    arun: ARun
+    samples: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+
+
+# --- LangChain --------------------------------------------------------------------------------
+
+
+def langchain_variants(folder: Path) -> list[Variant]:
+    """The bare agent, LangChain's three middlewares, and each door of hauberk."""
+    from langchain.agents import create_agent
+    from langchain.agents.middleware import (
+        ModelCallLimitMiddleware,
+        PIIMiddleware,
+        ToolCallLimitMiddleware,
+    )
+    from langchain_core.tools import tool
+
+    from hauberk_langchain import HauberkCallbackHandler, HauberkMiddleware, protect
+    from hauberk_langchain.testing import BrainChatModel
+
+    def agent(*middleware: Any) -> Any:
+        @tool
+        def look_up(query: str) -> str:
+            """Look something up."""
+            return f"{TEXT} {query[:9]}"
+
+        return create_agent(BrainChatModel(brain=brain()), [look_up], middleware=middleware)
+
+    def variant(name: str, graph: Any, guard: Guard | None = None, **config: Any) -> Variant:
+        def ask(number: int) -> dict[str, Any]:
+            return {"messages": [("user", TEXT if number < 0 else f"{TEXT} No. {number}")]}
+
+        def run(number: int) -> object:
+            with _session(guard, number).active():
+                return graph.invoke(ask(number), config)
+
+        async def arun(number: int) -> object:
+            async with _session(guard, number).active():
+                return await graph.ainvoke(ask(number), config)
+
+        return Variant(name, run, arun)
+
+    def guard(name: str) -> Guard:
+        return Guard(policy(folder / f"{name}.db"))
+
+    pii = [PIIMiddleware(kind, apply_to_tool_results=True) for kind in ("email", "credit_card")]
+    theirs = (*pii, ModelCallLimitMiddleware(run_limit=99), ToolCallLimitMiddleware(run_limit=99))
+    handler, middleware, protected = guard("handler"), guard("middleware"), guard("protect")
+    return [
+        variant("bare", agent()),
+        variant("LangChain: PII x1 + 2 limits", agent(pii[0], *theirs[2:])),
+        variant("LangChain: PII x2 + 2 limits", agent(*theirs)),
+        variant(
+            "hauberk: callback handler",
+            agent(),
+            handler,
+            callbacks=[HauberkCallbackHandler(handler)],
+        ),
+        variant("hauberk: middleware", agent(HauberkMiddleware(middleware)), middleware),
+        variant("hauberk: protect", protect(agent(), protected), protected),
+    ]
+
+
+# --- LlamaIndex -------------------------------------------------------------------------------
+
+
+def llama_index_variants(folder: Path) -> list[Variant]:
+    """The bare FunctionAgent and the protected one; LlamaIndex has nothing of its own to compare."""
+    from hauberk_llama_index.testing import BrainLLM
+    from llama_index.core.agent.workflow import FunctionAgent
+    from llama_index.core.tools import FunctionTool
+
+    from hauberk_llama_index import protect
+
+    def look_up(query: str) -> str:
+        """Look something up."""
+        return f"{TEXT} {query[:9]}"
+
+    def agent() -> Any:
+        tools = [FunctionTool.from_defaults(look_up)]
+        return FunctionAgent(llm=BrainLLM(brain=brain()), tools=tools)
+
+    def variant(name: str, one: Any) -> Variant:
+        async def arun(number: int) -> object:
+            async with _session(None, number).active():
+                return await one.run(TEXT if number < 0 else f"{TEXT} No. {number}")
+
+        return Variant(name, lambda number: asyncio.run(arun(number)), arun)
+
+    guard = Guard(policy(folder / "llama-index.db"))
+    return [variant("bare", agent()), variant("hauberk: protect", protect(agent(), guard))]
+
+
+_WARM = Session()
+
+
+def _session(guard: Guard | None, number: int) -> Session:
+    """A fresh session for a numbered run; always the same one for warm runs (number < 0)."""
+    del guard
+    return _WARM if number < 0 else Session()
+
+
+# --- measuring --------------------------------------------------------------------------------
+
+
+def measure(variants: list[Variant], rounds: int) -> None:
+    """Fill the samples of each variant, in microseconds, interleaved and shuffled."""
+    order = random.Random(1)  # noqa: S311 - an order, not a secret
+    for number in range(-5, rounds):
+        for variant in order.sample(variants, len(variants)):
+            for key, argument in (("cold", abs(number)), ("warm", -1)):
+                _sample(variant, f"sync {key}", lambda v=variant, a=argument: v.run(a), number)
+
+    async def rounds_async() -> None:
+        for number in range(-5, rounds):
+            for variant in order.sample(variants, len(variants)):
+                for key, argument in (("cold", 10**6 + abs(number)), ("warm", -1)):
+                    started = time.perf_counter()
+                    await variant.arun(argument)
+                    _keep(variant, f"async {key}", started, number)
+
+    asyncio.run(rounds_async())
+
+
+def _sample(variant: Variant, key: str, call: Callable[[], object], number: int) -> None:
+    started = time.perf_counter()
+    call()
+    _keep(variant, key, started, number)
+
+
+def _keep(variant: Variant, key: str, started: float, number: int) -> None:
+    if number >= 0:  # the first rounds warm up
+        took = (time.perf_counter() - started) * 1e6
+        variant.samples.setdefault(key, []).append(took)
+
+
+KEYS = ("sync cold", "sync warm", "async cold", "async warm")
+
+
+def added(variant: Variant, bare: Variant) -> dict[str, float]:
+    """Median microseconds that a variant adds to the bare run of the same round."""
+    return {
+        key: statistics.median(
+            mine - base for mine, base in zip(variant.samples[key], bare.samples[key], strict=True)
+        )
+        for key in KEYS
+    }
+
+
+# --- where the time goes ----------------------------------------------------------------------
+
+
+class TimedPlugin:
+    """A plugin that adds up its own time."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        self.plugin = plugin
+        self.name = plugin.name
+        self.stages = plugin.stages
+        self.spent: dict[str, float] = {}
+
+    def inspect(self, event: Event) -> Decision:
+        """Inspect, and add the time up by stage."""
+        started = time.perf_counter()
+        decision = self.plugin.inspect(event)
+        self.spent[event.stage] = self.spent.get(event.stage, 0.0) + time.perf_counter() - started
+        return decision
+
+    def release(self, event: Event) -> None:
+        """Nothing is released in this benchmark."""
+
+
+class TimedRecorder:
+    """A recorder that adds up its own time, and that of the checks which it records."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.spent = 0.0
+        self.checks = 0.0
+
+    def record(self, entry: Entry) -> None:
+        """Record, and add the time up."""
+        started = time.perf_counter()
+        self.recorder.record(entry)
+        self.spent += time.perf_counter() - started
+        self.checks += entry.elapsed_s
+
+    async def arecord(self, entry: Entry) -> None:
+        """Not used: the profile is of sync runs."""
+        self.record(entry)
+
+    def close(self) -> None:
+        """Close the trail."""
+        self.recorder.close()
+
+
+def where(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
+    """Microseconds of one run by part, cold and warm, for `protect` on a LangChain agent."""
+    from langchain.agents import create_agent
+    from langchain_core.tools import tool
+
+    from hauberk_langchain import protect
+    from hauberk_langchain.testing import BrainChatModel
+
+    @tool
+    def look_up(query: str) -> str:
+        """Look something up."""
+        return f"{TEXT} {query[:9]}"
+
+    found: dict[str, dict[str, float]] = {}
+    for key in ("cold", "warm"):
+        real = Guard(policy(folder / f"where-{key}.db"))
+        plugins = [TimedPlugin(plugin) for plugin in real.plugins]
+        assert real.recorder is not None  # noqa: S101 - the policy above has a trail
+        recorder = TimedRecorder(real.recorder)
+        guard = Guard(Policy.unsafe_allow_all(), plugins=plugins, recorder=recorder)
+        agent = protect(create_agent(BrainChatModel(brain=brain()), [look_up]), guard)
+        for number in range(rounds):
+            with _session(None, -1 if key == "warm" else number).active():
+                text = TEXT if key == "warm" else f"{TEXT} No. {number}"
+                agent.invoke({"messages": [("user", text)]})
+        parts = {
+            f"{plugin.name} at {stage}": spent
+            for plugin in plugins
+            for stage, spent in plugin.spent.items()
+        }
+        parts["engine"] = recorder.checks - sum(parts.values())
+        parts["audit trail"] = recorder.spent
+        found[key] = {name: spent / rounds * 1e6 for name, spent in parts.items()}
+    return found
+
+
+def main() -> None:
+    """Measure, print the table, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--framework", choices=("langchain", "llama-index", "both"), default="both")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    options = parser.parse_args()
+    result: dict[str, Any] = {
+        "versions": {
+            name: version(name)
+            for name in ("hauberk", "langchain", "langchain-core", "langgraph", "llama-index-core")
+        },
+        "python": sys.version.split()[0],
+        "rounds": options.rounds,
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.framework != "llama-index":
+            result["langchain"] = _table(langchain_variants(folder), options.rounds)
+            result["where"] = where(folder, options.rounds)
+        if options.framework != "langchain":
+            result["llama-index"] = _table(llama_index_variants(folder), options.rounds)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "overhead.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    print(json.dumps(result, indent=2) if options.json else _printed(result))
+
+
+def _table(variants: list[Variant], rounds: int) -> dict[str, dict[str, float]]:
+    measure(variants, rounds)
+    bare = variants[0]
+    rows = {"bare (whole run)": {key: statistics.median(bare.samples[key]) for key in KEYS}}
+    return rows | {variant.name: added(variant, bare) for variant in variants[1:]}
+
+
+def _printed(result: dict[str, Any]) -> str:
+    lines: list[str] = []
+    for framework in ("langchain", "llama-index"):
+        if framework in result:
+            lines += [f"\n{framework}: microseconds added per agent run (median)"]
+            lines += [f"{'':32}" + "".join(f"{key:>12}" for key in KEYS)]
+            for name, row in result[framework].items():
+                lines.append(f"{name:32}" + "".join(f"{row[key]:12.0f}" for key in KEYS))
+    if "where" in result:
+        lines += ["\nwhere it goes (protect, LangChain, sync): microseconds per run"]
+        lines += [f"{'':32}{'cold':>12}{'warm':>12}"]
+        cold, warm = result["where"]["cold"], result["where"]["warm"]
+        for name in sorted(cold, key=lambda part: -cold[part]):
+            lines.append(f"{name:32}{cold[name]:12.0f}{warm.get(name, 0.0):12.0f}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
