@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from hauberk.errors import BlockedError
 from hauberk.events import Event, Segment, Usage
-from hauberk.plugin import Plugin, StreamFilter, StreamingPlugin
+from hauberk.plugin import StreamFilter, StreamingPlugin
 from hauberk.structure import leaves, replace_leaves
 
 if TYPE_CHECKING:
@@ -49,7 +49,16 @@ class GuardStream:
         'Hello, world'
     """
 
-    def __init__(self, guard: Guard, prompt: Event, plugins: tuple[Plugin, ...]) -> None:
+    def __init__(
+        self, guard: Guard, prompt: Event, plugins: tuple[StreamingPlugin | None, ...]
+    ) -> None:
+        """Use `Guard.open_stream`.
+
+        Args:
+            guard: What is asked at the end.
+            prompt: The prompt, as it was sent.
+            plugins: Those for completions, in order; None for one that cannot rewrite in pieces.
+        """
         self._guard = guard
         self._prompt = prompt
         self._plugins = plugins
@@ -100,7 +109,7 @@ class GuardStream:
     def _open(self, *, json_string: bool) -> _Channel:
         filters: list[StreamFilter] = []
         for plugin in self._plugins:
-            if not isinstance(plugin, StreamingPlugin):
+            if plugin is None:
                 return _Channel(json_string=json_string, filters=None)
             opened = plugin.open_stream(self._prompt, json_string=json_string)
             filters += [opened] if opened is not None else []

@@ -25,7 +25,14 @@ from hauberk._stream import GuardStream
 from hauberk.decisions import Decision, Finding, Severity, Verdict
 from hauberk.errors import ApprovalRequiredError, BlockedError, BudgetExceededError
 from hauberk.events import Event, Stage
-from hauberk.plugin import AsyncPlugin, Entry, Plugin, Recorder, ReleasingPlugin
+from hauberk.plugin import (
+    AsyncPlugin,
+    Entry,
+    Plugin,
+    Recorder,
+    ReleasingPlugin,
+    StreamingPlugin,
+)
 from hauberk.policy import OnError, Policy, Section, load_policy
 from hauberk.session import Session, Sessions, SessionScope
 
@@ -86,6 +93,12 @@ class Guard:
         self.recorder = recorder or build_recorder(self.policy)
         self.sessions = Sessions(self.policy.limits.max_sessions)
         self._by_stage = {stage: tuple(_ordered(self.plugins, stage)) for stage in Stage}
+        # Which plugin can do what is asked once: a Protocol check costs microseconds.
+        self._async = {id(p): p for p in self.plugins if isinstance(p, AsyncPlugin)}
+        self._streaming = tuple(
+            plugin if isinstance(plugin, StreamingPlugin) else None
+            for plugin in self._by_stage[Stage.COMPLETION]
+        )
         self._releasing = tuple(p for p in self.plugins if isinstance(p, ReleasingPlugin))
         self._on_error = _on_error(self.policy)
 
@@ -149,10 +162,11 @@ class Guard:
         with self._released_when_interrupted(event):
             for plugin in run.plugins():
                 try:
-                    if isinstance(plugin, AsyncPlugin):
-                        run.accept(plugin, await plugin.ainspect(run.event))
-                    else:
+                    waits = self._async.get(id(plugin))
+                    if waits is None:
                         run.accept(plugin, plugin.inspect(run.event))
+                    else:
+                        run.accept(plugin, await waits.ainspect(run.event))
                 except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
                     run.failed(plugin.name, error)
             if self.recorder is not None:
@@ -209,7 +223,7 @@ class Guard:
 
     def open_stream(self, prompt: Event) -> GuardStream:
         """A filter for the streamed answer to `prompt` (the event as `require` gave it)."""
-        return GuardStream(self, prompt, self._by_stage[Stage.COMPLETION])
+        return GuardStream(self, prompt, self._streaming)
 
     def close(self) -> None:
         """Write what is still to be written and let go of files."""
