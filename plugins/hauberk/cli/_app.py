@@ -1,0 +1,57 @@
+"""The application: its commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from hauberk.cli._audit import audit
+from hauberk.cli._policy import policy
+from hauberk.errors import HauberkError
+
+EXIT_FAILED = 2
+"""The command could not do its work."""
+
+app = typer.Typer(
+    name="hauberk",
+    help="Security around LangChain and LlamaIndex applications.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(audit, name="audit")
+app.add_typer(policy, name="policy")
+
+
+@app.command("version")
+def show_version(
+    *, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
+) -> None:
+    """Print the version of hauberk."""
+    from hauberk import __version__  # noqa: PLC0415 - reads the package's metadata
+    from hauberk.cli._output import say, say_json  # noqa: PLC0415 - keeps --help fast
+
+    if as_json:
+        say_json({"version": __version__})
+    else:
+        say(f"hauberk {__version__}")
+
+
+if find_spec("hauberk.cli.demo") is not None:
+    from hauberk.cli.demo import demo
+
+    app.command("demo")(demo)
+
+
+def main() -> None:
+    """Run the command line: the entry point `hauberk`."""
+    try:
+        app()
+    except HauberkError as error:
+        from hauberk.cli._output import complain  # noqa: PLC0415 - keeps --help fast
+
+        complain(str(error))
+        sys.exit(EXIT_FAILED)
