@@ -1,0 +1,23 @@
+"""hauberk for LlamaIndex: security around agents, tools, engines and indexes that already exist.
+
+`protect(obj, guard)` guards an object in place; it stays the same object. See the README of this
+folder for what each door covers and what stays outside.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from hauberk.errors import MissingExtraError
+
+
+def _require_llama_index() -> None:
+    try:
+        found = find_spec("llama_index.core")
+    except ModuleNotFoundError:  # not even the namespace is there
+        found = None
+    if found is None:
+        raise MissingExtraError("llama-index", needed_for="hauberk_llama_index")
+
+
+_require_llama_index()
