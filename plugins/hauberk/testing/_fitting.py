@@ -1,0 +1,281 @@
+"""From an order to a call of whatever tool is offered: which tool, with which arguments.
+
+Rules:
+* A tool is chosen by its name first, then by its description; a tool whose words do not fit the
+  verb is never chosen.
+* A parameter is filled by what its name speaks of, from the order, else from what was read.
+* A call that cannot be completed is not made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from hauberk.testing._brain import ToolCall, ToolSpec
+from hauberk.testing._facts import address_for, best_facts, field_value, filled, last_value
+from hauberk.testing._orders import Intent, Order, names
+from hauberk.testing._reading import EMAIL, IBAN, NAME, QUOTED, URL, words
+
+_TOOL_WORDS: Mapping[Intent, str] = {
+    Intent.LOOKUP: "find get lookup look fetch query show read",
+    Intent.READ: "read get open show fetch summarize summarise",
+    Intent.LIST: "list show check",
+    Intent.SEARCH: "search query retrieve retrieval lookup ask find",
+    Intent.OPEN: "open browse visit url http fetch web page load",
+    Intent.SEND: "send mail forward reply post write compose",
+    Intent.DELETE: "delete remove erase drop purge",
+    Intent.PAY: "pay transfer wire payment remit",
+}
+_NEEDS: Mapping[Intent, str] = {
+    Intent.SEND: "address",
+    Intent.PAY: "account",
+    Intent.OPEN: "url",
+}
+"""The kind of parameter without which a tool cannot do it."""
+_ELSE: Mapping[Intent, tuple[Intent, ...]] = {
+    Intent.LOOKUP: (Intent.SEARCH,),
+    Intent.SEARCH: (Intent.LOOKUP,),
+    Intent.READ: (Intent.LIST, Intent.LOOKUP),
+    Intent.OPEN: (Intent.READ,),
+}
+"""What else serves when no tool fits the verb itself."""
+
+_KINDS: Mapping[str, str] = {
+    "address": "to recipient recipients mail email address receiver",
+    "subject": "subject title reference memo",
+    "body": "body text message content",
+    "url": "url link uri href",
+    "account": "iban account",
+    "amount": "amount sum total",
+    "number": "number id index no nr num",
+}
+_KIND_OF = {word: kind for kind, line in _KINDS.items() for word in line.split()}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A call to make, and which of its arguments the order itself fixed."""
+
+    call: ToolCall
+    fixed: tuple[str, ...]
+
+    def is_made_by(self, earlier: ToolCall) -> bool:
+        """Whether an earlier call did this: the same tool, the same fixed arguments."""
+        return earlier.name == self.call.name and all(
+            earlier.arguments.get(name) == self.call.arguments[name] for name in self.fixed
+        )
+
+
+def plan(order: Order, tools: Sequence[ToolSpec], texts: Sequence[str]) -> Planned | None:
+    """The call that carries out an order, or None when no tool fits or something is missing.
+
+    Args:
+        order: What to do.
+        tools: What is offered.
+        texts: What was read so far, oldest first.
+    """
+    if order.intent is Intent.CALL:
+        named = [tool for tool in tools if re.search(rf"\b{re.escape(tool.name)}\b", order.text)]
+        return _filled(order, named[0], texts) if named else None
+    for intent in (order.intent, *_ELSE.get(order.intent, ())):
+        for tool in _fitting(intent, order, tools):
+            planned = _filled(order, tool, texts)
+            if planned:
+                return planned
+    return None
+
+
+def _fitting(intent: Intent, order: Order, tools: Sequence[ToolSpec]) -> list[ToolSpec]:
+    """The tools that fit, best first; of equals, the one offered first."""
+    verbs = set(_TOOL_WORDS.get(intent, "").split())
+    nouns = set(words(order.text))
+    scored: list[tuple[int, ToolSpec]] = []
+    for tool in tools:
+        name = set(words(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", tool.name)))
+        about = set(words(tool.description))
+        verb = 4 * len(name & verbs) or len(about & verbs)
+        if verb and _NEEDS.get(intent, "") in {"", *map(_kind, _properties(tool))}:
+            score = min(verb, 4) + 2 * len(name & nouns) + min(len(about & nouns), 3)
+            scored.append((score, tool))
+    best = max((score for score, _ in scored), default=0)
+    # A tool that is named like the thing goes before one that merely has the right verb.
+    return [tool for score, tool in scored if score == best]
+
+
+def _filled(order: Order, tool: ToolSpec, texts: Sequence[str]) -> Planned | None:
+    properties = _properties(tool)
+    required = cast("Sequence[str]", tool.parameters.get("required") or ())
+    arguments: dict[str, object] = {}
+    fixed: list[str] = []
+    for name, schema in properties.items():
+        value, is_fixed = _value(name, order, texts)
+        if value is not None:
+            typed = _typed(value, schema)
+            if typed is not None:
+                arguments[name] = typed
+                fixed += [name] if is_fixed else []
+    if any(name not in arguments for name in required):
+        return None
+    return Planned(ToolCall(name=tool.name, arguments=arguments), tuple(fixed))
+
+
+def _value(name: str, order: Order, texts: Sequence[str]) -> tuple[str | None, bool]:
+    """The value of one parameter, and whether the order's own words gave it."""
+    named = dict(order.named)
+    if name in named:
+        return filled(named[name], texts), True
+    if order.intent is Intent.CALL and order.named:
+        return None, True
+    return _FILLERS[_kind(name)](order, texts)
+
+
+def _properties(tool: ToolSpec) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", tool.parameters.get("properties") or {})
+
+
+def _kind(parameter: str) -> str:
+    """What a parameter holds, by the words of its name; the last word says most."""
+    parts = re.split(r"[_\W]+", parameter.lower())
+    return next((_KIND_OF[part] for part in reversed(parts) if part in _KIND_OF), "phrase")
+
+
+def _address(order: Order, texts: Sequence[str]) -> tuple[str | None, bool]:
+    if order.addresses:
+        return order.addresses[0], True
+    who = "sender" if re.search(r"\bsender\b", order.text) or not order.text else ""
+    who = recipient_name(order) or who
+    return address_for(who, texts), False
+
+
+def recipient_name(order: Order) -> str | None:
+    """The name of the person that something is sent to, when a name is given."""
+    text = QUOTED.sub(" ", order.text)
+    said = re.search(
+        rf"^(?:the )?(?:customer )?(?:{NAME.pattern})|\bto (?:the )?(?:customer )?(?:{NAME.pattern})",
+        text,
+    )
+    return next(iter(names(said.group())), None) if said else None
+
+
+def _subject(order: Order, texts: Sequence[str]) -> tuple[str | None, bool]:
+    given = _SUBJECT.search(order.text)
+    if given:
+        return (given[1] or given[2] or given[3]).strip(), True
+    earlier = field_value("subject", texts)
+    if earlier and not order.addresses:
+        return f"Re: {earlier}", False
+    about = _content(order.text)
+    return (about[:1].upper() + about[1:60]) or "Message", False
+
+
+_SUBJECT = re.compile(
+    r"\b(?:with )?(?:the )?(?:subject|reference)(?: line)?:? "
+    r"(?:\"([^\"]+)\"|“([^”]+)”|(.+?)(?= saying\b| and\b|[,;.]|$))"
+)
+_SAYING = re.compile(
+    r"\b(?:saying|stating|telling (?:him|her|them)|that says|with (?:the )?(?:text|message|body|words))"
+    r"\s*:?\s*(?:that )?(.+)$",
+    re.DOTALL,
+)
+_WHO = re.compile(
+    rf"\b(?:to|from) (?:the )?(?:customer )?(?:{EMAIL.pattern}|{NAME.pattern}|her|him|them|me|sender(?: of .*)?)"
+    rf"|^(?:the )?(?:customer )?(?:{EMAIL.pattern}|{NAME.pattern}|her\b|him\b|them\b|me\b|sender\b)"
+)
+_WHOLE = re.compile(
+    r"^(?:it|this|that|everything|the (?:results?|answer|rest)|(?:\w+ )*(?:records?|lists?|data|database|"
+    r"details|mails?|messages?|e-?mails?|texts?|results?|contents?|conversation|mailbox)(?: \d+)?)\b",
+    re.IGNORECASE,
+)
+
+
+def _content(text: str) -> str:
+    """What is sent, in the order's words: without the recipient, subject and quotation."""
+    text = _SAYING.sub(" ", _SUBJECT.sub(" ", text))
+    return " ".join(_WHO.sub(" ", text).split()).strip(" ,;.:")
+
+
+def _body(order: Order, texts: Sequence[str]) -> tuple[str | None, bool]:
+    said = _SAYING.search(_SUBJECT.sub(" ", order.text))
+    if said:
+        quoted = QUOTED.search(said[1])
+        return filled((quoted[1] or quoted[2]) if quoted else said[1].strip(), texts), False
+    about = _content(order.text)
+    if texts and (not about or _WHOLE.match(about)):
+        single = re.match(r"(?:it|this|that|the (?:mail|e-?mail|message|result)\b)|\w+ \d+$", about)
+        return (texts[-1] if single else "\n\n".join(texts)), False
+    facts = best_facts(about, texts)
+    return "\n".join(facts) or about or None, False
+
+
+def _url(order: Order, texts: Sequence[str]) -> tuple[str | None, bool]:
+    if order.urls:
+        return filled(order.urls[0], texts), "{" not in order.urls[0]
+    if re.search(r"\b(?:link|page|site|url|it)\b", order.text):
+        return last_value(URL, texts), False
+    return None, False
+
+
+def _account(order: Order, texts: Sequence[str]) -> tuple[str | None, bool]:
+    if order.accounts:
+        return order.accounts[0], True
+    return last_value(IBAN, texts), False
+
+
+def _amount(order: Order, _: Sequence[str]) -> tuple[str | None, bool]:
+    return next(iter(order.numbers), None), True
+
+
+def _number(order: Order, _: Sequence[str]) -> tuple[str | None, bool]:
+    return next(iter(order.numbers), None), True
+
+
+def phrase(text: str) -> str:
+    """What an order is about: a quotation, a name, "*" for all, or its own words."""
+    order = Order(intent=Intent.LOOKUP, text=text)
+    if order.quotes:
+        return order.quotes[0]
+    if order.names:
+        return order.names[0]
+    if re.search(r"\b(?:all|every|each|full|entire|whole)\b|\blist\b|\bdatabase\b", text):
+        return "*"
+    return re.sub(r"^.*?\b(?:for|about|called|named)\b\s+|^(?:the|our|my|a)\s+", "", text).strip(
+        " .?!"
+    )
+
+
+def _phrase(order: Order, _: Sequence[str]) -> tuple[str | None, bool]:
+    return phrase(order.text) or None, True
+
+
+_FILLERS = {
+    "address": _address,
+    "subject": _subject,
+    "body": _body,
+    "url": _url,
+    "account": _account,
+    "amount": _amount,
+    "number": _number,
+    "phrase": _phrase,
+}
+
+
+def _typed(value: str, schema: object) -> object:
+    """A value as its schema wants it; None when it cannot be."""
+    kind = cast("Mapping[str, object]", schema).get("type") if isinstance(schema, Mapping) else None
+    try:
+        match kind:
+            case "integer":
+                return int(float(value))
+            case "number":
+                return float(value)
+            case "boolean":
+                return value.lower() in {"true", "yes", "1"}
+            case "array":
+                return [value]
+            case _:
+                return value
+    except (ValueError, OverflowError):
+        return None
