@@ -1,0 +1,22 @@
+"""Budgets: what a session may spend, in model calls, tool calls, tokens, money and time."""
+
+from hauberk.budget._plugin import BudgetPlugin, Spent
+from hauberk.budget._store import (
+    Amounts,
+    Balance,
+    BudgetStore,
+    Limits,
+    MemoryBudgetStore,
+    Shortage,
+)
+
+__all__ = [
+    "Amounts",
+    "Balance",
+    "BudgetPlugin",
+    "BudgetStore",
+    "Limits",
+    "MemoryBudgetStore",
+    "Shortage",
+    "Spent",
+]
