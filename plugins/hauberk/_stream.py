@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from hauberk.errors import BlockedError
 from hauberk.events import Event, Segment, Usage
 from hauberk.plugin import StreamFilter, StreamingPlugin
-from hauberk.structure import leaves, replace_leaves
+from hauberk.structure import TooDeepError, leaves, replace_leaves
 
 if TYPE_CHECKING:
     from hauberk.guard import Guard
@@ -101,10 +101,14 @@ class GuardStream:
         return self._ended(await self._guard.arequire(self._completion(usage)))
 
     def abandon(self, *, usage: Usage | None = None) -> None:
-        """The reader or the model went away: settle what is known, free the rest. Idempotent."""
+        """The reader or the model went away: settle what is known, free the rest. Idempotent.
+
+        A stream of which nothing came is a call that failed; what came was bought.
+        """
         if not self._done:
-            self._done = True
-            self._guard.release(self._prompt.answered((), usage=usage))
+            sofar = self._completion(usage)
+            failed = replace(self._prompt, usage=usage)
+            self._guard.release(sofar if self._channels else failed)
 
     def _open(self, *, json_string: bool) -> _Channel:
         filters: list[StreamFilter] = []
@@ -129,8 +133,7 @@ class GuardStream:
         return StreamEnd(tails=tails, event=event)
 
     def _failed(self, error: Exception) -> BlockedError:
-        self._done = True
-        return self._guard.refuse(self._prompt.answered(()), "stream filter", error)
+        return self._guard.refuse(self._completion(None), "stream filter", error)
 
 
 class _Channel:
@@ -155,7 +158,12 @@ class _Channel:
         """The raw texts of the whole channel: one, or the leaves of a JSON document."""
         raw = "".join(self._raw)
         self._value = _parsed(raw) if self._json_string else raw
-        return [Segment.from_model(text, where=at) for at, text in leaves(self._value, where=name)]
+        try:
+            texts = list(leaves(self._value, where=name))
+        except TooDeepError:
+            # Seen whole, then. The tool call that it is meant for is refused for its depth.
+            self._value, texts = raw, [(name, raw)]
+        return [Segment.from_model(text, where=at) for at, text in texts]
 
     def finish(self, rewritten: Iterator[Segment]) -> str:
         """What was held back. Takes this channel's segments off `rewritten`."""

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from hauberk.decisions import Decision, Finding, Severity
-from hauberk.events import Event, Segment, Usage
+from hauberk.events import Event, Segment, Stage, Usage
 from hauberk.guard import Guard, blocked
 
 T = TypeVar("T")
@@ -172,12 +172,28 @@ def refused(event: Event, decision: Decision) -> Refused:
 
 @contextmanager
 def released_on_failure(guard: Guard, event: Event) -> Generator[None]:
-    """Free what was reserved for `event` when the block raises: failed, cancelled or abandoned."""
+    """Free what `event` (a prompt or tool call that was let through) reserved, when the block raises.
+
+    A model call that failed bought nothing. One that nobody waits for any more (cancelled) goes on
+    at the provider, and a tool that raised has run: both are released as what they were about to
+    become, a completion and a result.
+    """
     try:
         yield
-    except BaseException:
-        guard.release(event)
+    except BaseException as error:
+        failed = isinstance(error, Exception) and event.stage is Stage.PROMPT
+        guard.release(event if failed else _under_way(event))
         raise
+
+
+def _under_way(event: Event) -> Event:
+    match event.stage:
+        case Stage.PROMPT:
+            return event.answered(())
+        case Stage.TOOL_CALL:
+            return event.returned(())
+        case _:
+            return event
 
 
 class ToolTimeoutError(Exception):
@@ -233,6 +249,7 @@ async def acall_within(limit_s: float | None, call: Callable[[], Awaitable[T]]) 
         done, _ = await asyncio.wait({task}, timeout=limit_s)
     except asyncio.CancelledError:
         task.cancel()
+        task.add_done_callback(_forget)
         raise
     if not done:
         task.cancel()

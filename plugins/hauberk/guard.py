@@ -46,7 +46,7 @@ _ORDER: Mapping[Stage, tuple[str, ...]] = {
     Stage.COMPLETION: ("budget", "injection", "pii", _EXTRA),
     # Real values first: rules judge what the tool will really get.
     Stage.TOOL_CALL: ("pii", "capabilities", _EXTRA, "budget"),
-    Stage.TOOL_RESULT: ("injection", _EXTRA, "pii"),
+    Stage.TOOL_RESULT: ("budget", "injection", _EXTRA, "pii"),
     Stage.RETRIEVAL: ("injection", _EXTRA, "pii"),
     Stage.INGEST: ("injection", _EXTRA, "pii"),
 }

@@ -60,8 +60,11 @@ class ReleasingPlugin(Plugin, Protocol):
     def release(self, event: Event) -> None:
         """The crossing of `event.call` ended early: refused, failed, abandoned.
 
-        Settle what `event.usage` says was used and free the rest. Called at most a few times for
-        one call; every call after the first does nothing. Never blocks for long, never raises.
+        The stage says how far it came. A prompt or a tool call: it had no effect (refused before
+        it was sent, or failed), so free everything. A completion or a result: it was under way, so
+        settle what `event.usage` and its texts say was used, and free the rest. Called at most a
+        few times for one call; every call after the first does nothing. Never blocks for long,
+        never raises.
         """
         ...
 
