@@ -1,0 +1,172 @@
+"""The chain: what binds each row of a trail to the row before it (pure).
+
+Rules:
+* The hash of a row is HMAC-SHA256 over the hash before it, the line sums and the body, byte for byte
+  as they are stored: nothing is re-encoded, so nothing can be read in two ways.
+* Without the key nobody can compute a hash. Chain, head and digests use keys of their own, derived
+  from the one secret, so that a value of one kind never passes for another.
+* A body names its own number first, so a row that was moved says where it belongs.
+* The line sums are CRC-32 of each line of the body. They prove nothing; they tell which field of a
+  changed record differs from what was written.
+
+HMAC: RFC 2104. Key derivation: HMAC as a pseudorandom function, as in RFC 5869 section 2.3.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import struct
+import zlib
+from dataclasses import dataclass, field
+from secrets import token_bytes, token_hex
+from typing import NamedTuple, Self
+
+FORMAT = 1
+"""Version of the format of rows."""
+
+SECRET_BYTES = 32
+"""Length of a trail's secret: the size of the hash, as RFC 2104 section 3 advises."""
+
+ORIGIN = bytes(32)
+"""What stands for the row before the first one."""
+
+_BODY_START = re.compile(rb'\{"seq":(\d{1,18}),\n')
+_LINE_FIELD = re.compile(rb'[\s{\[]*"(\w{1,40})":')
+_HEAD = re.compile(rb"hauberk-head-1 (\d{20}) ([0-9a-f]{64}) ([0-9a-f]{64})\n")
+
+
+class Row(NamedTuple):
+    """One row as it is stored."""
+
+    seq: int
+    """Its number. 0 opens the trail; records follow from 1 without a gap."""
+    body: bytes
+    """Canonical JSON: ASCII, one key a line, fields in fixed order, `seq` first."""
+    prev: bytes
+    """Hash of the row before it."""
+    sums: bytes
+    """CRC-32 of each line of the body, four bytes each, little-endian."""
+    hash: bytes
+    """Keyed hash over `prev`, `sums` and `body`."""
+
+
+class Head(NamedTuple):
+    """The newest row that is known to have been written, kept outside the database."""
+
+    seq: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one trail. Their repr shows nothing."""
+
+    chain: bytes = field(repr=False)
+    head: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+
+    @classmethod
+    def derive(cls, secret: bytes) -> Self:
+        """The keys that belong to a secret of `SECRET_BYTES` random bytes."""
+        return cls(
+            *(_hmac(secret, b"hauberk audit " + use) for use in (b"chain", b"head", b"text"))
+        )
+
+    @classmethod
+    def random(cls) -> Self:
+        """Keys that nobody else will ever have."""
+        return cls.derive(token_bytes(SECRET_BYTES))
+
+
+def seal(keys: Keys, last: Head | None, rest: bytes) -> Row:
+    """The row that follows `last`.
+
+    Args:
+        keys: Keys of the trail.
+        last: The row before it; None for the first row.
+        rest: The body without its number: a JSON object, at least one field, a line each.
+    """
+    seq, prev = (0, ORIGIN) if last is None else (last.seq + 1, last.hash)
+    body = b'{"seq":%d,\n%s' % (seq, rest[1:])
+    sums = line_sums(body)
+    return Row(seq, body, prev, sums, _hmac(keys.chain, prev + sums + body))
+
+
+def genesis(keys: Keys) -> Row:
+    """The first row of a new trail: it gives the trail a name that no other has."""
+    return seal(keys, None, b'{"format":%d,\n"trail":"%s"}' % (FORMAT, token_hex(16).encode()))
+
+
+def authentic(keys: Keys, row: Row) -> bool:
+    """True when somebody with the key wrote this row (wherever it now stands)."""
+    return hmac.compare_digest(_hmac(keys.chain, row.prev + row.sums + row.body), row.hash)
+
+
+def own_number(row: Row) -> int | None:
+    """The number that the row's body gives itself; None when it gives none."""
+    found = _BODY_START.match(row.body)
+    return int(found[1]) if found else None
+
+
+def line_sums(body: bytes) -> bytes:
+    """A checksum for each line of a body."""
+    lines = body.split(b"\n")
+    return struct.pack(f"<{len(lines)}I", *map(zlib.crc32, lines))
+
+
+def changed_fields(keys: Keys, row: Row, before: bytes | None) -> tuple[str, ...]:
+    """Names of what was changed in a row that is not authentic; empty when it cannot be told.
+
+    Args:
+        keys: Keys of the trail.
+        row: The row.
+        before: Hash that the row before it has, when there is one.
+    """
+    if authentic(keys, row._replace(sums=line_sums(row.body))):
+        return ("sums",)
+    if before is not None and authentic(keys, row._replace(prev=before)):
+        return ("prev",)
+    sums = line_sums(row.body)
+    if sums == row.sums:
+        return ("hash",)
+    if len(sums) != len(row.sums):
+        return ()
+    lines = row.body.split(b"\n")
+    names = [
+        found[1].decode() if (found := _LINE_FIELD.match(line)) else "?"
+        for index, line in enumerate(lines)
+        if sums[4 * index : 4 * index + 4] != row.sums[4 * index : 4 * index + 4]
+    ]
+    return tuple(dict.fromkeys(names))
+
+
+def encode_head(keys: Keys, head: Head) -> bytes:
+    """The head file: fixed length, so that one write replaces it."""
+    return b"hauberk-head-1 %020d %s %s\n" % (
+        head.seq,
+        head.hash.hex().encode(),
+        _head_mac(keys, head).hex().encode(),
+    )
+
+
+HEAD_BYTES = len("hauberk-head-1 ") + 20 + 1 + 64 + 1 + 64 + 1
+"""Length of a head file."""
+
+
+def decode_head(keys: Keys, raw: bytes) -> Head | None:
+    """The head that a head file names; None when it is not one that these keys wrote."""
+    found = _HEAD.fullmatch(raw)
+    if found is None:
+        return None
+    head = Head(int(found[1]), bytes.fromhex(found[2].decode()))
+    good = hmac.compare_digest(_head_mac(keys, head), bytes.fromhex(found[3].decode()))
+    return head if good else None
+
+
+def _head_mac(keys: Keys, head: Head) -> bytes:
+    return _hmac(keys.head, b"%d " % head.seq + head.hash)
+
+
+def _hmac(key: bytes, message: bytes) -> bytes:
+    return hmac.digest(key, message, "sha256")

@@ -1,0 +1,216 @@
+"""Records: what of a decision goes into the trail (pure).
+
+Rules:
+* No text, no argument value. Names, places, lengths, the reasons that plugins gave, keyed digests.
+* `user`, `session` and `tenant` are recorded as the application gave them: name people by an
+  opaque id when the trail must hold no personal data.
+* A record has a bounded size, however long the conversation is: names, reasons, and the number of
+  findings are cut, and `omitted` counts what was left out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, Self, cast
+
+from hauberk.decisions import Finding, Severity, Verdict
+from hauberk.events import Event, Stage, Usage
+from hauberk.plugin import Entry
+
+MAX_NAME = 200
+"""Longest name (tool, model, user, rule ...) in characters. Real ones are a few dozen long."""
+
+MAX_REASON = 1_000
+"""Longest reason or explanation in characters: a few sentences."""
+
+MAX_FINDINGS = 64
+"""Most findings in one record, the gravest first. A record of 64 has about 16 KiB."""
+
+MAX_LENGTHS = 16
+"""Texts whose length is recorded, from the end of the event: a history is in earlier records."""
+
+_SAFE_PLACE = re.compile(r"[A-Za-z_][\w\-]*(?:\.[A-Za-z_][\w\-]*|\[\d+\])*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One decision, as the trail remembers it."""
+
+    seq: int
+    """Number in the trail, from 1."""
+    time: str
+    """When: UTC, ISO 8601 with microseconds."""
+    session: str
+    agent: str
+    user: str | None = None
+    tenant: str | None = None
+    purpose: str | None = None
+    stage: Stage
+    call: str = ""
+    """Pairs a prompt with its completion, and a tool call with its result."""
+    tool: str | None = None
+    model: str | None = None
+    verdict: Verdict
+    plugin: str = ""
+    """Who refused or asked."""
+    reason: str = ""
+    stop: bool = False
+    findings: tuple[Finding, ...] = ()
+    omitted: int = 0
+    """Findings that were left out."""
+    texts: int = 0
+    """How many texts the event had."""
+    chars: int = 0
+    """Their length together, in characters."""
+    lengths: dict[int, int] = field(default_factory=dict[int, int])
+    """Length in characters by index: of texts with a finding and of the last `MAX_LENGTHS`."""
+    input: str | None = None
+    """Keyed digest of the event as it came. None when its arguments cannot be digested."""
+    output: str | None = None
+    """Keyed digest of the event as it went on. None when it did not."""
+    elapsed_us: int = 0
+    """Time that the check took, in microseconds."""
+    usage: Usage | None = None
+
+    @classmethod
+    def from_body(cls, body: bytes) -> Self:
+        """The record in a row's body.
+
+        Raises:
+            ValueError: The body is none; the message holds nothing of it.
+        """
+        try:
+            data = json.loads(body)
+            known = {f.name for f in fields(cls)}
+            values = {key: value for key, value in data.items() if key in known}
+            return cls(**(values | _typed(values)))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise ValueError("not a record") from None
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values for `json.dumps`, in the order of the fields."""
+        plain = asdict(self)
+        for finding in plain["findings"]:
+            finding["severity"] = Severity(finding["severity"]).name.lower()
+        return plain | {"lengths": {str(key): value for key, value in self.lengths.items()}}
+
+
+def _typed(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that JSON cannot tell apart, in their own types."""
+    usage = values.get("usage")
+    return {
+        "stage": Stage(values["stage"]),
+        "verdict": Verdict(values["verdict"]),
+        "findings": tuple(
+            Finding(**(item | {"severity": Severity[item["severity"].upper()]}))
+            for item in values.get("findings", ())
+        ),
+        "lengths": {int(key): int(value) for key, value in values.get("lengths", {}).items()},
+        "usage": None if usage is None else Usage(**usage),
+    }
+
+
+def encode(entry: Entry, *, digest_in: str | None, digest_out: str | None) -> bytes:
+    """The body of an entry's record without its number: fixed order, one key a line, ASCII."""
+    event, decision, session = entry.event, entry.decision, entry.event.session
+    kept = gravest(decision.findings)
+    usage = event.usage
+    return lines(
+        {
+            "time": utc(entry.time),
+            "session": _name(session.ident),
+            "agent": _name(session.agent),
+            "user": _name(session.user),
+            "tenant": _name(session.tenant),
+            "purpose": _name(session.purpose),
+            "stage": event.stage.value,
+            "call": _name(event.call),
+            "tool": _name(event.tool),
+            "model": _name(event.model),
+            "verdict": decision.verdict.value,
+            "plugin": _name(decision.plugin),
+            "reason": decision.reason[:MAX_REASON],
+            "stop": decision.stop,
+            "findings": [_finding(found) for found in kept],
+            "omitted": len(decision.findings) - len(kept),
+            "texts": len(event.segments),
+            "chars": sum([len(segment.text) for segment in event.segments]),
+            "lengths": _lengths(event, kept),
+            "input": digest_in,
+            "output": digest_out,
+            "elapsed_us": round(entry.elapsed_s * 1e6),
+            "usage": None if usage is None else asdict(usage),
+        }
+    )
+
+
+def lines(values: dict[str, object]) -> bytes:
+    """JSON with one key a line. ASCII: lone surrogates and NUL are escaped like all the rest."""
+    return _ENCODER.encode(values).encode("ascii")
+
+
+def json_line(key: str, value: str) -> bytes:
+    """The line that a body has when its field `key` is `value`, for searching in bodies."""
+    return b"\n" + lines({key: value})[1:-1] + b","
+
+
+def utc(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC with microseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+
+
+def gravest(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """At most `MAX_FINDINGS` of them: the gravest, in their own order."""
+    if len(findings) <= MAX_FINDINGS:
+        return findings
+    order = sorted(range(len(findings)), key=lambda i: (-findings[i].severity, i))
+    return tuple(findings[i] for i in sorted(order[:MAX_FINDINGS]))
+
+
+def _finding(found: Finding) -> dict[str, object]:
+    return {
+        "rule": _name(found.rule),
+        "category": _name(found.category),
+        "severity": found.severity.name.lower(),
+        "score": round(found.score, 4) if math.isfinite(found.score) else 0.0,
+        "explanation": found.explanation[:MAX_REASON],
+        "segment": found.segment,
+        "start": found.start,
+        "end": found.end,
+        "where": _place(found.where),
+    }
+
+
+def _lengths(event: Event, kept: tuple[Finding, ...]) -> dict[int, int]:
+    count = len(event.segments)
+    wanted = set(range(max(0, count - MAX_LENGTHS), count))
+    wanted.update(f.segment for f in kept if f.segment is not None and 0 <= f.segment < count)
+    return {index: len(event.segments[index].text) for index in sorted(wanted)}
+
+
+def _place(where: str) -> str:
+    """A place, cut where a key is no identifier: keys of arguments can be personal data."""
+    if not where:
+        return where
+    found = _SAFE_PLACE.match(where[:MAX_NAME])
+    if found is not None and found.end() == len(where):
+        return where
+    safe = found[0] if found else ""
+    # The last step may be the beginning of such a key: `arguments.ada` of `arguments.ada@x.org`.
+    return safe[: max(safe.rfind("."), safe.rfind("["), 0)] + ".*" if safe else "*"
+
+
+def _name(value: object) -> str | None:
+    return None if value is None else str(value)[:MAX_NAME]
+
+
+_ENCODER = json.JSONEncoder(separators=(",\n", ":"), allow_nan=False)
+
+
+def plain_record(record: Record) -> str:
+    """A record as one line of JSON."""
+    return json.dumps(cast("dict[str, object]", record.as_json()))

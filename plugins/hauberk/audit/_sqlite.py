@@ -1,0 +1,387 @@
+"""A trail in an SQLite file, shared by threads and processes.
+
+Rules:
+* Number, hash before it and new row are one transaction (`BEGIN IMMEDIATE`).
+* A row that was acknowledged survives `kill -9`: it is in the write-ahead log, which the kernel has.
+  A power cut may lose the last rows (`synchronous=NORMAL`); verifying then reports a cut tail.
+* After an error the file is opened anew, so the trail goes on as soon as the cause is gone.
+* A file that is moved, replaced or shortened while it is in use is an error, not a new trail.
+* After a fork the child opens the file anew: SQLite's connections do not survive one.
+
+Write-ahead log: https://www.sqlite.org/wal.html (needs shared memory: not on a network file system).
+Forks: https://www.sqlite.org/howtocorrupt.html section 2.6. Both read 2026-11.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from threading import Lock
+from typing import Self
+from weakref import WeakSet
+
+from hauberk.audit._chain import Head, Keys, Row, authentic, genesis
+from hauberk.audit._files import HeadFile, head_path, key_path, make_keys, read_head, read_keys
+from hauberk.audit._failures import EVIDENCE, is_busy, translated, unusable
+from hauberk.audit._store import Seal
+from hauberk.errors import StoreError, TamperedError
+
+BUSY_TIMEOUT_S = 3.0
+"""Longest wait for other writers. A write takes 20 microseconds, a checkpoint some milliseconds."""
+
+FIRST_PAUSE_S = 0.0005
+"""First pause between two tries while others write; doubled up to `LONGEST_PAUSE_S`."""
+
+LONGEST_PAUSE_S = 0.01
+
+_TABLE = (
+    "CREATE TABLE records (seq INTEGER PRIMARY KEY, body BLOB NOT NULL, prev BLOB NOT NULL, "
+    "sums BLOB NOT NULL, hash BLOB NOT NULL)"
+)
+_INSERT = "INSERT INTO records (seq, body, prev, sums, hash) VALUES (?, ?, ?, ?, ?)"
+_SELECT = "SELECT seq, body, prev, sums, hash FROM records"
+_LAST = "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
+_SCHEMA = "SELECT type, name, sql FROM sqlite_master"
+
+
+class SqliteStore:
+    """The rows of one trail in a file, with its key and its head beside it.
+
+    Does not promise to survive a power cut whole, nor to work on a network file system.
+    """
+
+    def __init__(self, path: Path, keys: Keys) -> None:
+        """For `open`, which makes the files when they are missing."""
+        self.path = path
+        self.keys = keys
+        self._newest = 0
+        self._renew()
+        _stores.add(self)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open the trail at `path`; make it, with its key and its head, when there is none.
+
+        Raises:
+            TamperedError: It was changed (as far as that shows without reading it all).
+            StoreError: It cannot be opened or made.
+        """
+        file = Path(path).absolute()
+        keys = read_keys(file)
+        if keys is None:
+            if _size(file):
+                raise TamperedError(
+                    "the key file of this trail is missing",
+                    store=key_path(file),
+                    remedy="Put it back: without it nothing can be proved or added.",
+                )
+            keys = make_keys(file)
+        store = cls(file, keys)
+        with store._lock:  # noqa: SLF001 - its own class
+            store._guarded_open()  # noqa: SLF001 - its own class
+        return store
+
+    def append(self, make: Seal, *, wait_s: float) -> Row | None:
+        """Add a row in one transaction. See `AuditStore.append`.
+
+        Raises:
+            TamperedError: The file was changed by somebody else.
+            StoreError: It could not be written; says why, and what to do.
+        """
+        if not self._lock.acquire(timeout=wait_s):
+            return None
+        try:
+            return self._append(make, time.monotonic() + wait_s)
+        except sqlite3.Error as error:
+            self._drop()
+            raise translated(error, self.path) from None
+        except StoreError:
+            self._drop()
+            raise
+        finally:
+            self._lock.release()
+
+    def rows(self, *, newest_first: bool = False, lines: Sequence[bytes] = ()) -> Iterator[Row]:
+        """The rows as of now, over a connection of their own: writers are not held up."""
+        return read_rows(self.path, newest_first=newest_first, lines=lines)
+
+    def head(self) -> Head | None:
+        """What the head file names; None when it is missing."""
+        return read_head(self.path, self.keys)
+
+    def close(self) -> None:
+        """Let go of the files. Used again, the store opens them again."""
+        with self._lock:
+            self._drop()
+
+    def __del__(self) -> None:
+        self._drop()
+
+    # --- writing ----------------------------------------------------------------------------
+
+    def _append(self, make: Seal, deadline: float) -> Row | None:
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                row, head = self._insert(make)
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+                if time.monotonic() >= deadline:
+                    return None
+            else:
+                head.advance(Head(row.seq, row.hash), wait_s=BUSY_TIMEOUT_S)
+                self._newest = row.seq
+                return row
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    def _insert(self, make: Seal) -> tuple[Row, HeadFile]:
+        db, head = self._connected()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            last = Head(*(db.execute(_LAST).fetchone() or (-1, b"")))
+            if last.seq < self._newest:
+                raise self._cut(last.seq, self._newest)
+            row = make(last)
+            db.execute(_INSERT, row)
+            db.execute("COMMIT")
+        except BaseException:
+            _roll_back(db)
+            raise
+        return row, head
+
+    def _connected(self) -> tuple[sqlite3.Connection, HeadFile]:
+        if self._open is None:
+            self._open = self._opened()
+            self._identity = _identity(self.path)
+        elif _identity(self.path) != self._identity:
+            raise StoreError(
+                "the file was moved, replaced or deleted while it was in use",
+                store=self.path,
+                remedy="Put it back, or start a new trail at another path.",
+            )
+        return self._open
+
+    def _guarded_open(self) -> None:
+        try:
+            self._connected()
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from None
+
+    def _opened(self) -> tuple[sqlite3.Connection, HeadFile]:
+        try:
+            # Made here and not by SQLite, so that only the owner can read it.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise unusable(self.path, "opened for writing", error) from None
+        db = sqlite3.connect(
+            self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            db.execute("PRAGMA trusted_schema=OFF")
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            head = self._prepared(db)
+            db.execute("PRAGMA busy_timeout=0")  # waiting is done by `append`
+        except BaseException:
+            db.close()
+            raise
+        return db, head
+
+    def _prepared(self, db: sqlite3.Connection) -> HeadFile:
+        """Make the table, or check that it is this trail's."""
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            known = read_head(self.path, self.keys)
+            if db.execute(_SCHEMA).fetchall():
+                self._check(db, known)
+                db.execute("COMMIT")
+                return HeadFile(self.path, self.keys)
+            if known is not None and known.seq > 0:
+                raise self._cut(-1, known.seq)
+            return self._made(db)
+        except BaseException:
+            _roll_back(db)
+            raise
+
+    def _made(self, db: sqlite3.Connection) -> HeadFile:
+        head = HeadFile(self.path, self.keys)
+        try:
+            db.execute(_TABLE)
+            row = genesis(self.keys)
+            db.execute(_INSERT, row)
+            # Before the commit: whoever sees the table finds its head. A head of row 0 without a
+            # table is a trail that was never opened.
+            head.advance(Head(row.seq, row.hash), wait_s=BUSY_TIMEOUT_S)
+            db.execute("COMMIT")
+        except BaseException:
+            head.close()
+            raise
+        return head
+
+    def _check(self, db: sqlite3.Connection, known: Head | None) -> None:
+        if db.execute(_SCHEMA).fetchall() != [("table", "records", _TABLE)]:
+            raise TamperedError(
+                "the database is not as it was made", store=self.path, remedy=EVIDENCE
+            )
+        first = db.execute(f"{_SELECT} WHERE seq = 0").fetchone()
+        if first is None or not authentic(self.keys, _row(first)):
+            raise TamperedError(
+                "the key file belongs to another trail, or the first record was changed",
+                store=self.path,
+                remedy="Put the key file of this trail back.",
+            )
+        if known is None:
+            raise TamperedError(
+                "the head file is missing", store=head_path(self.path), remedy=EVIDENCE
+            )
+        last = db.execute(_LAST).fetchone()
+        if last[0] < known.seq:
+            raise self._cut(last[0], known.seq)
+        named = db.execute("SELECT hash FROM records WHERE seq = ?", (known.seq,)).fetchone()
+        if named is None or named[0] != known.hash:
+            raise TamperedError(
+                f"record {known.seq} is not the one that was written",
+                store=self.path,
+                remedy=EVIDENCE,
+            )
+
+    def _cut(self, last: int, newest: int) -> TamperedError:
+        return TamperedError(
+            f"records {last + 1} to {newest} were removed", store=self.path, remedy=EVIDENCE
+        )
+
+    def _drop(self) -> None:
+        opened, self._open = self._open, None
+        if opened is not None:
+            with suppress(sqlite3.Error):
+                opened[0].close()
+            opened[1].close()
+
+    def _renew(self) -> None:
+        """Start without files: at first, and in the child of a fork."""
+        self._lock = Lock()
+        self._open: tuple[sqlite3.Connection, HeadFile] | None = None
+        self._identity: tuple[int, int] | None = None
+
+    def _forked(self) -> None:
+        if self._open is not None:
+            # Kept, never closed: closing it here would break the parent's locks.
+            _orphans.append(self._open[0])
+            self._open[1].close()
+        self._renew()
+
+
+_stores: WeakSet[SqliteStore] = WeakSet()
+_orphans: list[sqlite3.Connection] = []
+
+
+def _renew_all() -> None:
+    for store in list(_stores):
+        store._forked()  # noqa: SLF001 - its own module  # pyright: ignore[reportPrivateUsage]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+def read_rows(
+    path: Path, *, newest_first: bool = False, lines: Sequence[bytes] = ()
+) -> Iterator[Row]:
+    """The rows of the trail at `path` in order of their number; needs no key and changes nothing.
+
+    Args:
+        path: The SQLite file.
+        newest_first: From the end.
+        lines: Only rows whose body has all of these.
+
+    Raises:
+        TamperedError: The file is no trail, or is damaged.
+        StoreError: It cannot be read.
+    """
+    where = " AND ".join(["instr(body, ?)"] * len(lines)) or "1"
+    order = "DESC" if newest_first else "ASC"
+    try:
+        with closing(_open_to_read(path)) as db:
+            for values in db.execute(
+                f"{_SELECT} WHERE {where} ORDER BY seq {order}",  # noqa: S608 - fixed words only
+                tuple(lines),
+            ):
+                yield _row(values)
+    except sqlite3.Error as error:
+        raise translated(error, path) from None
+
+
+def foreign_objects(path: Path) -> list[str]:
+    """Names of tables, views, triggers and indexes that hauberk did not make as they are.
+
+    Raises:
+        TamperedError: The file is no database, or is damaged.
+        StoreError: It cannot be read.
+    """
+    try:
+        with closing(_open_to_read(path)) as db:
+            found: list[tuple[str, str, str]] = db.execute(_SCHEMA).fetchall()
+    except sqlite3.Error as error:
+        raise translated(error, path) from None
+    if not any(name == "records" for _, name, _ in found):
+        raise TamperedError("holds no trail", store=path, remedy="Check the path.")
+    return [f"{kind} {name}" for kind, name, sql in found if (name, sql) != ("records", _TABLE)]
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise StoreError("there is no such file", store=path, remedy="Check the path.")
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    db = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S)
+    try:
+        db.execute(_SCHEMA).fetchall()
+    except sqlite3.OperationalError:
+        db.close()
+        if _size(path.with_name(path.name + "-wal")):
+            raise
+        # A folder that cannot be written to: without a log there is nothing to share it for.
+        db = sqlite3.connect(f"{uri}&immutable=1", uri=True, timeout=BUSY_TIMEOUT_S)
+    except BaseException:
+        db.close()
+        raise
+    db.execute("PRAGMA trusted_schema=OFF")
+    return db
+
+
+def _row(values: Sequence[object]) -> Row:
+    seq, body, prev, sums, digest = values
+    return Row(int(str(seq)), _bytes(body), _bytes(prev), _bytes(sums), _bytes(digest))
+
+
+def _bytes(value: object) -> bytes:
+    # SQLite stores any type in any column. What was not written as bytes was not written by us.
+    return value if isinstance(value, bytes) else b"\0not bytes"
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    with suppress(sqlite3.Error):
+        db.execute("ROLLBACK")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
