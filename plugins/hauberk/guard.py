@@ -221,6 +221,13 @@ class Guard:
         run.failed(part, error)
         return self._refused(run)
 
+    def watches(self, stage: Stage) -> bool:
+        """Whether any plugin looks at this stage.
+
+        For adapters: where nobody looks, an application must behave as it does without a guard.
+        """
+        return bool(self._by_stage[stage])
+
     def open_stream(self, prompt: Event) -> GuardStream:
         """A filter for the streamed answer to `prompt` (the event as `require` gave it)."""
         return GuardStream(self, prompt, self._streaming)
