@@ -16,6 +16,7 @@ from hauberk.policy._model import (
     Screen,
     ScreenAction,
     Section,
+    SeverityName,
     ToolRule,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "Screen",
     "ScreenAction",
     "Section",
+    "SeverityName",
     "ToolRule",
     "load_policy",
 ]
