@@ -21,3 +21,7 @@ def _require_llama_index() -> None:
 
 
 _require_llama_index()
+
+from hauberk_llama_index._protect import protect, unprotect  # noqa: E402 - after the check
+
+__all__ = ["protect", "unprotect"]

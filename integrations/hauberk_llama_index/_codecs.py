@@ -1,0 +1,110 @@
+"""How a model's answer and a tool's result are read and written (the codecs of `hauberk.flows`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
+from llama_index.core.tools import ToolOutput
+from pydantic import BaseModel
+
+from hauberk.events import Segment, Usage
+from hauberk_llama_index._texts import in_message, in_output, in_value, read, write
+
+_INPUT = ("prompt_tokens", "input_tokens", "prompt_token_count")
+_OUTPUT = ("completion_tokens", "output_tokens", "candidates_token_count")
+
+
+class ChatCodec:
+    """Answers of chat methods."""
+
+    def read(self, answer: ChatResponse) -> tuple[tuple[Segment, ...], Usage | None]:
+        """The texts of the message, and the provider's counts."""
+        return read(lambda visit: _in_answer(answer, visit)), usage_of(answer)
+
+    def write(self, answer: ChatResponse, segments: tuple[Segment, ...]) -> ChatResponse:
+        """A copy of the answer with other texts."""
+        message = write(lambda visit: _in_answer(answer, visit), segments)
+        delta = answer.delta if answer.delta is None else message.content
+        return answer.model_copy(update={"message": message, "delta": delta})
+
+
+def _in_answer(answer: ChatResponse, visit: Any) -> Any:
+    return in_message(answer.message, visit, "answer", "model")
+
+
+class CompletionCodec:
+    """Answers of completion methods."""
+
+    def read(self, answer: CompletionResponse) -> tuple[tuple[Segment, ...], Usage | None]:
+        """The text, and the provider's counts."""
+        return (Segment.from_model(answer.text, where="answer"),), usage_of(answer)
+
+    def write(
+        self, answer: CompletionResponse, segments: tuple[Segment, ...]
+    ) -> CompletionResponse:
+        """A copy of the answer with another text."""
+        return answer.model_copy(update={"text": segments[0].text})
+
+
+class ObjectCodec:
+    """Structured answers: an object of the class that was asked for."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        """What the calls inside used, when they said so."""
+
+    def read(self, answer: object) -> tuple[tuple[Segment, ...], Usage | None]:
+        """The texts in the object."""
+        return read(lambda visit: in_value(answer, visit, "answer", "model")), self.usage
+
+    def write(self, answer: object, segments: tuple[Segment, ...]) -> object:
+        """A copy of the object with other texts."""
+        return write(lambda visit: in_value(answer, visit, "answer", "model"), segments)
+
+
+class OutputCodec:
+    """Results of tools."""
+
+    def __init__(self, tool: str) -> None:
+        self._origin = f"tool:{tool}"
+
+    def read(self, value: object) -> tuple[Segment, ...]:
+        """The texts of a result."""
+        return read(lambda visit: self._walk(value, visit))
+
+    def write(self, value: object, segments: tuple[Segment, ...]) -> object:
+        """A copy of the result with other texts."""
+        return write(lambda visit: self._walk(value, visit), segments)
+
+    def _walk(self, value: object, visit: Any) -> object:
+        if isinstance(value, ToolOutput):
+            return in_output(value, visit, self._origin)
+        return in_value(value, visit, "result", self._origin)
+
+
+def usage_of(answer: ChatResponse | CompletionResponse) -> Usage | None:
+    """What a call used, as the provider reported it; None when it did not say.
+
+    Places and names of the counts are those of LlamaIndex's own token counter
+    (`llama_index.core.callbacks.token_counting`, 0.14.25).
+    """
+    raw = _fields(answer.raw)
+    for found in (raw.get("usage"), raw.get("usage_metadata"), answer.additional_kwargs):
+        counts = _fields(found)
+        sent, made = _count(counts, _INPUT), _count(counts, _OUTPUT)
+        if sent or made:
+            return Usage(input_tokens=sent, output_tokens=made)
+    return None
+
+
+def _fields(value: object) -> Mapping[str, object]:
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, object]", value)
+    return vars(value) if isinstance(value, BaseModel) else {}
+
+
+def _count(counts: Mapping[str, object], names: tuple[str, ...]) -> int:
+    values = (counts.get(name) for name in names)
+    return next((value for value in values if isinstance(value, int) and value > 0), 0)

@@ -1,0 +1,387 @@
+"""Where the texts are in LlamaIndex's values, and how to put others in their place.
+
+One walk serves reading and writing: it shows every text to a `Visit`, and what that answers takes
+the text's place in a copy. So a text is written exactly where it was read.
+
+Rules:
+* The value that was given is never changed; whatever holds no new text is shared with the copy.
+* Names and addresses (tool names, ids, roles) are no texts. Keys of mappings stay.
+* JSON inside a string is opened: its texts are shown one by one, and escaped again when written.
+* Bytes, images, audio, generators and objects of unknown kind are left alone and never consumed.
+* Nesting is bounded.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, cast
+
+from llama_index.core.base.llms.types import (
+    BaseContentBlock,
+    ChatMessage,
+    CitableBlock,
+    CitationBlock,
+    DocumentBlock,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+)
+from llama_index.core.schema import BaseNode, MetadataMode, Node, NodeWithScore, TextNode
+from llama_index.core.tools import ToolOutput
+from pydantic import BaseModel
+
+from hauberk.events import Segment, Trust
+from hauberk.structure import MAX_DEPTH, TooDeepError
+
+Visit = Callable[[str, str, str], str]
+"""Takes a text, its place and its origin; gives the text to put there."""
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+_ORIGINS: Mapping[MessageRole, str] = {
+    MessageRole.SYSTEM: "developer",
+    MessageRole.DEVELOPER: "developer",
+    MessageRole.USER: "user",
+    MessageRole.ASSISTANT: "model",
+    MessageRole.MODEL: "model",
+    MessageRole.CHATBOT: "model",
+}
+_ADDRESSES = frozenset({"id", "type", "index", "tool_call_id"})
+"""Fields of a message's extras that are no texts, and must stay as they are."""
+_CALL_ADDRESSES = _ADDRESSES | {"name", "tool_name", "tool_id"}
+"""The same inside a tool call or on a tool's message, where `name` is the tool's."""
+_SEALED = frozenset({"signature", "encrypted_content"})
+"""Fields of a thinking block that the provider checks: a changed one makes the call fail."""
+
+
+# --- reading and writing ------------------------------------------------------------------------
+
+
+def read(walk: Callable[[Visit], object]) -> tuple[Segment, ...]:
+    """Every text that a walk shows, as segments, in order.
+
+    Raises:
+        TooDeepError: The value is nested too deeply.
+    """
+    found: list[Segment] = []
+
+    def visit(text: str, where: str, origin: str) -> str:
+        found.append(segment(text, where, origin))
+        return text
+
+    walk(visit)
+    return tuple(found)
+
+
+def write(walk: Callable[[Visit], T], segments: Iterable[Segment]) -> T:
+    """What the walk gives when these texts are put in, in the order of `read`."""
+    texts = iter([one.text for one in segments])
+    return walk(lambda _text, _where, _origin: next(texts))
+
+
+def segment(text: str, where: str, origin: str) -> Segment:
+    """A text with its origin: users and developers may give orders, nobody else."""
+    trusted = origin in ("user", "developer")
+    trust = Trust.TRUSTED if trusted else Trust.UNTRUSTED
+    return Segment(text=text, origin=origin, trust=trust, where=where)
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def in_messages(messages: Sequence[ChatMessage], visit: Visit) -> Sequence[ChatMessage]:
+    """Walk a conversation. Results of tools get the name of their tool as origin."""
+    tools: dict[str, str] = {}
+    new: list[ChatMessage] = []
+    for index, message in enumerate(messages):
+        tools.update(_called(message))
+        new.append(in_message(message, visit, f"messages[{index}]", _origin(message, tools)))
+    return messages if _same(new, messages) else new
+
+
+def in_message(message: ChatMessage, visit: Visit, where: str, origin: str) -> ChatMessage:
+    """Walk one message: its blocks and its extras."""
+    skip = _CALL_ADDRESSES if origin.startswith("tool:") else _ADDRESSES
+    extras = _Extras(visit, origin)
+    return _updated(
+        message,
+        blocks=_each(message.blocks, lambda at, b: in_block(b, visit, f"{where}.{at}", origin)),
+        additional_kwargs=extras.walk(message.additional_kwargs, where, skip, MAX_DEPTH),
+    )
+
+
+def in_block(block: BaseContentBlock, visit: Visit, where: str, origin: str) -> BaseContentBlock:
+    """Walk one content block. Media and cache points hold no text."""
+    match block:
+        case TextBlock():
+            return _updated(block, text=visit(block.text, where, origin))
+        case ToolCallBlock():
+            return _updated(block, tool_kwargs=in_json(block.tool_kwargs, visit, where, origin))
+        case ThinkingBlock():
+            return _in_thinking(block, visit, where, origin)
+        case CitableBlock() | CitationBlock() | DocumentBlock():
+            # Material handed over inside a message is a document, whoever hands it over.
+            return _in_document(block, visit, where, _document(where, origin))
+        case _:
+            return block
+
+
+def _document(where: str, origin: str) -> str:
+    return f"document:{where}" if origin in ("user", "developer") else origin
+
+
+def _in_thinking(block: ThinkingBlock, visit: Visit, where: str, origin: str) -> ThinkingBlock:
+    extras = _Extras(visit, origin)
+    content = block.content
+    return _updated(
+        block,
+        content=content if content is None else visit(content, where, origin),
+        additional_information=extras.walk(
+            block.additional_information, where, _ADDRESSES | _SEALED, MAX_DEPTH
+        ),
+    )
+
+
+def _in_document(
+    block: CitableBlock | CitationBlock | DocumentBlock, visit: Visit, where: str, origin: str
+) -> BaseContentBlock:
+    new: dict[str, object] = {}
+    if block.title:
+        new["title"] = visit(block.title, f"{where}.title", origin)
+    if not isinstance(block, DocumentBlock):
+        new["source"] = visit(block.source, f"{where}.source", origin)
+    if isinstance(block, CitableBlock):
+        inner = f"{where}.content"
+        new["content"] = _each(
+            block.content, lambda at, b: in_block(b, visit, f"{inner}.{at}", origin)
+        )
+    if isinstance(block, CitationBlock):
+        new["cited_content"] = in_block(block.cited_content, visit, f"{where}.cited", origin)
+    return _updated(block, **new)
+
+
+def _called(message: ChatMessage) -> Iterator[tuple[str, str]]:
+    """The tool calls in a message: id and name."""
+    for block in message.blocks:
+        if isinstance(block, ToolCallBlock):
+            yield block.tool_call_id or "", block.tool_name
+    for call in message.additional_kwargs.get("tool_calls") or ():
+        function = _get(call, "function")
+        name = _get(call, "tool_name") if function is None else _get(function, "name")
+        yield str(_get(call, "id") or _get(call, "tool_id")), str(name)
+
+
+def _get(holder: object, name: str) -> object:
+    if isinstance(holder, Mapping):
+        return cast("Mapping[str, object]", holder).get(name)
+    return getattr(holder, name, None)
+
+
+def _origin(message: ChatMessage, tools: Mapping[str, str]) -> str:
+    known = _ORIGINS.get(message.role)
+    if known is not None:
+        return known
+    extra = message.additional_kwargs
+    name = extra.get("name") or tools.get(str(extra.get("tool_call_id")))
+    return f"tool:{name or 'unknown'}"
+
+
+class _Extras:
+    """Walks the free-form fields of messages, in which addresses and JSON lie among the texts."""
+
+    def __init__(self, visit: Visit, origin: str) -> None:
+        self._visit = visit
+        self._origin = origin
+
+    def walk(self, value: Any, where: str, skip: frozenset[str], depth: int) -> Any:
+        if depth <= 0:
+            raise TooDeepError
+        if isinstance(value, Mapping):
+            named = cast("Mapping[str, object]", value)
+            new = {key: self._field(key, item, where, skip, depth) for key, item in named.items()}
+            return value if _same(new.values(), named.values()) else new
+        if isinstance(value, (list, tuple)):
+            items = cast("Sequence[object]", value)
+            return _each(items, lambda at, v: self.walk(v, f"{where}.{at}", skip, depth - 1))
+        if isinstance(value, BaseModel):
+            return _updated(
+                value,
+                **{
+                    key: self._field(key, item, where, skip, depth)
+                    for key, item in vars(value).items()
+                },
+            )
+        return in_value(value, self._visit, where, self._origin, depth)
+
+    def _field(self, key: str, value: Any, where: str, skip: frozenset[str], depth: int) -> Any:  # noqa: PLR0913 - one level of a walk
+        place = f"{where}.{key}"
+        if key in skip:
+            return value
+        if key in ("arguments", "tool_kwargs"):
+            return in_json(value, self._visit, place, self._origin)
+        if key in ("function", "tool_calls", "function_call"):
+            skip = skip | _CALL_ADDRESSES
+        return self.walk(value, place, skip, depth - 1)
+
+
+# --- values -------------------------------------------------------------------------------------
+
+
+def in_json(value: T, visit: Visit, where: str, origin: str) -> T:
+    """Walk the arguments of a tool call: a mapping, or a JSON string of one."""
+    if not isinstance(value, str):
+        return in_value(value, visit, where, origin)
+    try:
+        parsed = json.loads(value)
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, (dict, list)):
+        return cast("T", visit(value, where, origin))
+    new = in_value(cast("object", parsed), visit, where, origin)
+    return value if new is parsed else cast("T", json.dumps(new, ensure_ascii=False))
+
+
+def in_value(value: T, visit: Visit, where: str, origin: str, depth: int = MAX_DEPTH) -> T:
+    """Walk any value: strings, mappings, lists, LlamaIndex's own types, models and dataclasses."""
+    return cast("T", _in_value(value, visit, where, origin, depth))
+
+
+def _in_value(value: object, visit: Visit, where: str, origin: str, depth: int) -> object:
+    if isinstance(value, str):
+        return visit(value, where, origin)
+    if depth <= 0:
+        raise TooDeepError
+
+    def inside(at: str, inner: object) -> object:
+        return _in_value(inner, visit, f"{where}{at}", origin, depth - 1)
+
+    match value:
+        case Mapping():
+            named = cast("Mapping[object, object]", value)
+            new = {key: inside(f".{key}", inner) for key, inner in named.items()}
+            return named if _same(new.values(), named.values()) else new
+        case list() | tuple():
+            return _each(cast("Sequence[object]", value), inside)
+        case NodeWithScore() | BaseNode():
+            return in_node(value, visit, where, origin)
+        case BaseContentBlock():
+            return in_block(value, visit, where, origin)
+        case _:
+            return _in_object(value, inside)
+
+
+def _in_object(value: object, inside: Callable[[str, object], object]) -> object:
+    """Models and dataclasses are walked by field; whatever else is left alone."""
+    if isinstance(value, BaseModel):
+        return _updated(value, **{k: inside(f".{k}", v) for k, v in vars(value).items()})
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    old = {field.name: getattr(value, field.name) for field in fields(value)}
+    new = {name: inside(f".{name}", inner) for name, inner in old.items()}
+    if _same(new.values(), old.values()):
+        return value
+    twin = copy.copy(value)
+    for name, inner in new.items():
+        object.__setattr__(twin, name, inner)  # frozen ones too
+    return twin
+
+
+# --- tools and nodes ----------------------------------------------------------------------------
+
+
+def in_output(output: ToolOutput, visit: Visit, origin: str) -> ToolOutput:
+    """Walk what a tool returned: its blocks, and the raw value behind them.
+
+    A raw value that repeats the content is the same text and is shown once. One that cannot be
+    walked is replaced by the content when the content changes: no clear copy stays behind.
+    """
+    blocks = _each(output.blocks, lambda at, b: in_block(b, visit, f"blocks{at}", origin))
+    raw = cast("object", output.raw_output)
+    new_raw = raw
+    repeats = raw == output.content if isinstance(raw, str) else raw is output.blocks
+    if not repeats:
+        new_raw = _in_raw(output, visit, origin)
+    if blocks is output.blocks and new_raw is raw:
+        return output
+    new = output.model_copy(update={"blocks": blocks})
+    new.raw_output = new.content if new_raw is raw and blocks is not output.blocks else new_raw
+    new._exception = None  # noqa: SLF001 - its message is the text that was just replaced
+    return new
+
+
+def _in_raw(output: ToolOutput, visit: Visit, origin: str) -> object:
+    try:
+        return in_value(cast("object", output.raw_output), visit, "raw_output", origin)
+    except TooDeepError:
+        return output.content
+
+
+def in_nodes(nodes: Sequence[NodeWithScore], visit: Visit) -> Sequence[NodeWithScore]:
+    """Walk retrieved nodes: text and metadata, each with its document as origin."""
+    return _each(nodes, lambda at, n: in_node(n, visit, f"nodes{at}", f"document:{_source(n)}"))
+
+
+def _source(node: NodeWithScore) -> str:
+    return node.node.ref_doc_id or node.node.node_id
+
+
+def in_node(node: T, visit: Visit, where: str, origin: str) -> T:
+    """Walk one node, with or without its score."""
+    if isinstance(node, NodeWithScore):
+        return cast("T", _updated(node, node=in_node(node.node, visit, where, origin)))
+    if not isinstance(node, BaseNode):
+        return node
+    metadata = in_value(node.metadata, visit, f"{where}.metadata", origin)
+    match node:
+        case TextNode():
+            text = visit(node.text, f"{where}.text", origin)
+            return cast("T", _updated(node, text=text, metadata=metadata))
+        case Node() if node.text_resource is not None and node.text_resource.text is not None:
+            text = visit(node.text_resource.text, f"{where}.text", origin)
+            resource = _updated(node.text_resource, text=text)
+            return cast("T", _updated(node, text_resource=resource, metadata=metadata))
+        case _:
+            return cast("T", _in_strange_node(node, metadata, visit, f"{where}.text", origin))
+
+
+def _in_strange_node(
+    node: BaseNode, metadata: dict[str, Any], visit: Visit, where: str, origin: str
+) -> BaseNode:
+    """A node of a kind that LlamaIndex does not ship: its own accessors must do."""
+    text = node.get_content(MetadataMode.NONE)
+    new = visit(text, where, origin)
+    if new != text:
+        node = copy.deepcopy(node)
+        node.set_content(new)
+    return _updated(node, metadata=metadata)
+
+
+# --- copying ------------------------------------------------------------------------------------
+
+
+def _each(items: Sequence[T], change: Callable[[str, T], object]) -> Any:
+    """A sequence with every item changed; itself when none is."""
+    new = [change(f"[{index}]", item) for index, item in enumerate(items)]
+    if _same(new, items):
+        return items
+    return tuple(new) if isinstance(items, tuple) else new
+
+
+def _updated(model: M, **new: object) -> M:
+    """A copy with these fields; the model itself when all are what they were."""
+    changed = {key: value for key, value in new.items() if value is not getattr(model, key)}
+    # A text that was only passed through is the same string, though not always the same object.
+    changed = {k: v for k, v in changed.items() if not _equal_text(v, getattr(model, k))}
+    return model.model_copy(update=changed) if changed else model
+
+
+def _same(new: Iterable[object], old: Iterable[object]) -> bool:
+    return all(a is b or _equal_text(a, b) for a, b in zip(new, old, strict=True))
+
+
+def _equal_text(new: object, old: object) -> bool:
+    return isinstance(new, str) and isinstance(old, str) and new == old

@@ -1,0 +1,290 @@
+"""Tool calls: from LlamaIndex's arguments to an event, and from the guard's answer to a ToolOutput.
+
+LlamaIndex checks no argument at call time, and lets the caller's value override a partial parameter
+that is hidden from the schema. Both are closed here, because only this side knows the schema.
+
+Rules:
+* Rules judge the final arguments: the function's defaults, then what was given, then the partial
+  parameters, which always win.
+* An argument that the tool's schema does not have, or whose value does not fit, is answered like a
+  tool error, in words that do not repeat the value.
+* What was not rewritten is passed on as it came: same object, positional or named as before.
+* A refused call is a `ToolOutput(is_error=True)`; a refusal that stops the run raises.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Any, cast
+
+from llama_index.core.tools import AsyncBaseTool, BaseTool, FunctionTool, ToolOutput
+from llama_index.core.tools.types import BaseToolAsyncAdapter
+from llama_index.core.workflow import Context
+from pydantic import BaseModel, ValidationError
+
+from hauberk.decisions import Decision, Finding, Severity
+from hauberk.events import Event, Stage
+from hauberk.flows import Refused, arun_tool, run_tool
+from hauberk.guard import Guard
+from hauberk.structure import MAX_DEPTH
+from hauberk_llama_index._codecs import OutputCodec
+from hauberk_llama_index._nesting import take_pass
+from hauberk_llama_index._swap import Above, Methods
+
+_SCHEMAS = 1024
+"""Schemas whose names of arguments are kept."""
+
+
+class Wish:
+    """One call of one tool, as somebody wishes it."""
+
+    def __init__(
+        self, tool: BaseTool, args: tuple[Any, ...], given: Mapping[str, Any], *, strict: bool
+    ) -> None:
+        """Work out the final arguments.
+
+        Args:
+            tool: The tool, or the adapter that an agent put around it.
+            args: Positional arguments.
+            given: Named arguments.
+            strict: Somebody judges tool calls: arguments must fit, partial parameters win. Without
+                it a call is what LlamaIndex makes of it.
+        """
+        self.tool = real_tool(tool)
+        self.name = self.tool.metadata.name or type(self.tool).__name__
+        self._args = args
+        self._positions = _positions(self.tool, len(args))
+        self._given = {**dict(zip(self._positions, args, strict=True)), **given}
+        self._partial = _partial(self.tool)
+        self._strict = strict
+        known = (self._given, self._partial) if strict else (self._partial, self._given)
+        self._final = {**_defaults(self.tool), **known[0], **known[1]}
+        self._passed = {name for name in self._final if isinstance(self._final[name], Context)}
+
+    def arguments(self) -> dict[str, object]:
+        """The final arguments, in plain values."""
+        named = {k: v for k, v in self._final.items() if k not in self._passed}
+        return {name: _plain(value) for name, value in named.items()}
+
+    def problem(self) -> str:
+        """What is wrong with the given arguments, in words for the model; empty when nothing is."""
+        schema = self.tool.metadata.fn_schema if self._strict else None
+        wanted = {
+            name: value
+            for name, value in self._given.items()
+            if name not in self._passed and name not in self._partial
+        }
+        return "" if schema is None else _problem(schema, wanted)
+
+    def call_with(self, new: Mapping[str, object]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Positional and named arguments for the tool, with what a rewrite changed."""
+        old = self.arguments()
+        final = {name: self._final[name] for name in self._passed}
+        for name, value in new.items():
+            same = name in old and old[name] == value
+            final[name] = self._final[name] if same else value
+        args = tuple(final.pop(name, None) for name in self._positions)
+        # Defaults and partial parameters that nobody touched are the tool's own business.
+        kept = {n: v for n, v in final.items() if n in self._given or v is not self._own(n)}
+        return args, kept
+
+    def _own(self, name: str) -> object:
+        return self._final.get(name, _NOTHING)
+
+    def refusal(self, text: str) -> ToolOutput:
+        """What a refused call gives back."""
+        given = {k: v for k, v in self._given.items() if k not in self._passed}
+        return ToolOutput(
+            content=text, tool_name=self.name, raw_input=given, raw_output=None, is_error=True
+        )
+
+
+_NOTHING = object()
+
+
+def real_tool(tool: BaseTool) -> BaseTool:
+    """The tool itself, out of the adapter that agents put around tools without async."""
+    return tool.base_tool if isinstance(tool, BaseToolAsyncAdapter) else tool
+
+
+# --- the two colours ----------------------------------------------------------------------------
+
+
+def call_tool(
+    guard: Guard, wish: Wish, call: Callable[[tuple[Any, ...], dict[str, Any]], Any]
+) -> Any:
+    """One guarded call.
+
+    Raises:
+        BlockedError: The guard refused and stops the run.
+    """
+    event = Event(stage=Stage.TOOL_CALL, tool=wish.name, arguments=wish.arguments())
+    result: object = _unfit(guard, wish, event)
+    if result is None:
+        result = run_tool(guard, event, lambda new: call(*wish.call_with(new)), _codec(wish))
+    return wish.refusal(result.text) if isinstance(result, Refused) else result
+
+
+async def acall_tool(
+    guard: Guard, wish: Wish, call: Callable[[tuple[Any, ...], dict[str, Any]], Any]
+) -> Any:
+    """One guarded call, on an event loop.
+
+    Raises:
+        BlockedError: The guard refused and stops the run.
+    """
+    event = Event(stage=Stage.TOOL_CALL, tool=wish.name, arguments=wish.arguments())
+    result: object = _unfit(guard, wish, event)
+    if result is None:
+        result = await arun_tool(guard, event, lambda new: call(*wish.call_with(new)), _codec(wish))
+    return wish.refusal(result.text) if isinstance(result, Refused) else result
+
+
+def _codec(wish: Wish) -> OutputCodec:
+    return OutputCodec(wish.name)
+
+
+def _unfit(guard: Guard, wish: Wish, event: Event) -> Refused | None:
+    """The refusal of a call whose arguments do not fit, or None."""
+    problem = wish.problem()
+    if not problem:
+        return None
+    finding = Finding(
+        rule="llama-index.arguments",
+        category="capability",
+        severity=Severity.LOW,
+        explanation="the arguments do not fit the tool's schema",
+    )
+    denied = guard.deny(event, Decision.deny("the arguments do not fit", findings=[finding]))
+    # What exactly is for the model alone: the trail keeps no word that a model chose.
+    text = f"The call of {wish.name} had no effect: its arguments do not fit ({problem})."
+    return Refused(text=text, decision=denied.decision)
+
+
+# --- the door -----------------------------------------------------------------------------------
+
+
+def tool_methods(base: type, guard: Guard, above: Above) -> Methods:
+    """The methods of a guarded tool."""
+
+    def wish(tool: BaseTool, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Wish:
+        return Wish(tool, args, kwargs, strict=guard.watches(Stage.TOOL_CALL))
+
+    def call(self: BaseTool, *args: Any, **kwargs: Any) -> Any:
+        run = above(self).call
+        if take_pass(self):
+            return run(*args, **kwargs)
+        return call_tool(guard, wish(self, args, kwargs), lambda a, k: run(*a, **k))
+
+    async def acall(self: BaseTool, *args: Any, **kwargs: Any) -> Any:
+        run = above(self).acall
+        if take_pass(self):
+            return await run(*args, **kwargs)
+        return await acall_tool(guard, wish(self, args, kwargs), lambda a, k: run(*a, **k))
+
+    def dunder_call(self: BaseTool, *args: Any, **kwargs: Any) -> Any:
+        run = above(self).__call__
+        if take_pass(self):
+            return run(*args, **kwargs)
+        return call_tool(guard, wish(self, args, kwargs), lambda a, k: run(*a, **k))
+
+    if issubclass(base, AsyncBaseTool):
+        return {"call": call, "acall": acall}  # `__call__` goes to `call`
+    return {"__call__": dunder_call}
+
+
+# --- arguments ----------------------------------------------------------------------------------
+
+
+def _positions(tool: BaseTool, count: int) -> tuple[str, ...]:
+    """Names of the first `count` positional arguments."""
+    if count == 0:
+        return ()
+    if isinstance(tool, FunctionTool):
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        names = [p.name for p in _parameters(tool) if p.kind in kinds]
+    else:
+        schema = tool.metadata.fn_schema
+        names = list(schema.model_fields) if schema is not None else ["input"]
+    extra = [f"argument_{index}" for index in range(len(names), count)]
+    return (*names, *extra)[:count]
+
+
+def _defaults(tool: BaseTool) -> dict[str, Any]:
+    if not isinstance(tool, FunctionTool):
+        return {}
+    given = {
+        p.name: p.default
+        for p in _parameters(tool)
+        if p.default is not inspect.Parameter.empty and p.name != tool.ctx_param_name
+    }
+    return {**given, **tool._field_defaults}  # noqa: SLF001 - no public way to them
+
+
+def _partial(tool: BaseTool) -> Mapping[str, Any]:
+    return tool.partial_params if isinstance(tool, FunctionTool) else {}
+
+
+def _parameters(tool: FunctionTool) -> tuple[inspect.Parameter, ...]:
+    try:
+        return _signature(tool.real_fn)
+    except (TypeError, ValueError):  # built-in functions have none; unhashable callables
+        return ()
+
+
+@lru_cache(maxsize=_SCHEMAS)
+def _signature(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    return tuple(inspect.signature(function).parameters.values())
+
+
+def _problem(schema: type[BaseModel], given: Mapping[str, Any]) -> str:
+    unknown = sorted(set(given) - _names(schema))
+    if unknown and schema.model_config.get("extra") != "allow":
+        return f"unknown argument {', '.join(unknown)}"
+    try:
+        schema.model_validate(dict(given))
+    except ValidationError as error:
+        # Places and kinds only: pydantic's own text repeats the value.
+        found = [
+            (".".join(map(str, e["loc"])), e["type"]) for e in error.errors(include_input=False)
+        ]
+        return "; ".join(f"{place}: {kind.replace('_', ' ')}" for place, kind in found)
+    return ""
+
+
+@lru_cache(maxsize=_SCHEMAS)
+def _names(schema: type[BaseModel]) -> frozenset[str]:
+    """What arguments of a schema may be called: fields and their plain aliases."""
+    found: set[str] = set()
+    for name, field in schema.model_fields.items():
+        aliases = (field.alias, field.validation_alias)
+        found |= {name, *(alias for alias in aliases if isinstance(alias, str))}
+    return frozenset(found)
+
+
+def _plain(value: object, depth: int = MAX_DEPTH) -> object:
+    """A value as rules see it: JSON-like where it can be, itself where it cannot.
+
+    Too deep a value is given as it is: the guard's own limit refuses it.
+    """
+    if depth < 0 or value is None or isinstance(value, (str, int, float, bool)):
+        return value.value if isinstance(value, Enum) else value
+    match value:
+        case Enum():
+            return _plain(value.value, depth)
+        case Mapping():
+            named = cast("Mapping[object, object]", value)
+            return {str(key): _plain(inner, depth - 1) for key, inner in named.items()}
+        case list() | tuple() | set() | frozenset():
+            items = cast("list[object]", value)
+            return [_plain(inner, depth - 1) for inner in items]
+        case BaseModel():
+            return _plain(vars(value), depth)
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {f.name: _plain(getattr(value, f.name), depth - 1) for f in fields(value)}
+        case _:
+            return value
