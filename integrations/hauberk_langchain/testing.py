@@ -89,7 +89,7 @@ class BrainChatModel(BaseChatModel):
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
         *,
-        tool_choice: str | None = None,
+        tool_choice: str | None = None,  # noqa: ARG002 - a brain chooses for itself
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Offer tools to the brain."""
@@ -105,8 +105,8 @@ class BrainChatModel(BaseChatModel):
     def _generate(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
+        stop: list[str] | None = None,  # noqa: ARG002 - the interface
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the interface
         **kwargs: Any,
     ) -> ChatResult:
         message = self._answer(messages, kwargs.get("tools"))
@@ -117,7 +117,7 @@ class BrainChatModel(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the interface
         **kwargs: Any,
     ) -> ChatResult:
         return self._generate(messages, stop, None, **kwargs)
@@ -125,7 +125,7 @@ class BrainChatModel(BaseChatModel):
     def _stream(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
+        stop: list[str] | None = None,  # noqa: ARG002 - the interface
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
@@ -137,7 +137,7 @@ class BrainChatModel(BaseChatModel):
     async def _astream(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
+        stop: list[str] | None = None,  # noqa: ARG002 - the interface
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
@@ -209,7 +209,7 @@ def _call_chunk(piece: str, index: int, call: Any) -> ChatGenerationChunk:
 
 
 def _turn(message: BaseMessage) -> Turn:
-    role = next((r for kind, r in _ROLES.items() if isinstance(message, kind)), "user")
+    role: Role = next((r for kind, r in _ROLES.items() if isinstance(message, kind)), "user")
     calls = message.tool_calls if isinstance(message, AIMessage) else []
     return Turn(
         role=role,

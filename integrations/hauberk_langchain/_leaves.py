@@ -1,0 +1,170 @@
+"""Texts inside the values that LangChain carries: content blocks, arguments, extra fields.
+
+Rules:
+* Every string is a text, unless its key says that it is none (an id, a type, a signature, image
+  data). An unknown key is a text: what we do not know is looked at.
+* Arguments that are JSON in a string are opened: their leaves are texts, and what is put in is
+  escaped again.
+* The given value is never changed; what did not change is shared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
+
+from hauberk.structure import MAX_DEPTH, TooDeepError
+
+Path = tuple[str | int, ...]
+"""Keys and positions that lead to a text."""
+
+Change = Callable[[Path, str], str]
+"""Gives the new text of the leaf at a path."""
+
+JSON_KEYS = frozenset({"args", "arguments", "partial_json"})
+"""Strings under these keys are JSON documents, or pieces of one."""
+
+_NO_TEXT = frozenset(
+    {
+        "base64",
+        "cache_control",
+        "call_id",
+        "encrypted_content",
+        "file_id",
+        "format",
+        "id",
+        "image_url",
+        "index",
+        "media_type",
+        "mime_type",
+        "name",
+        "role",
+        "signature",
+        "source_type",
+        "tool_call_id",
+        "tool_use_id",
+        "type",
+        "url",
+    }
+)
+"""Keys of content blocks whose strings are names, addresses or binary data."""
+
+_TEXT_TYPES = frozenset({"text", "text-plain", "non_standard"})
+"""Blocks and sources of these types carry words, not bytes, under `data`."""
+
+
+def change_blocks(
+    value: object, change: Change, *, whole: bool = True, path: Path = (), depth: int = MAX_DEPTH
+) -> object:
+    """A copy of content (a string, or blocks) with every text passed through `change`.
+
+    Args:
+        value: What a message carries.
+        change: Called with the path and the text of each leaf, in a fixed order.
+        whole: JSON strings are complete and are opened; False for pieces of a stream.
+        path: Where `value` is.
+        depth: Levels of nesting that are left.
+
+    Raises:
+        TooDeepError: `value` is nested too deep.
+    """
+    if isinstance(value, str):
+        return _in_string(value, change, whole=whole, path=path, depth=depth)
+    if isinstance(value, Mapping):
+        return _in_mapping(
+            cast("Mapping[str, object]", value), change, whole=whole, path=path, depth=depth
+        )
+    if isinstance(value, (list, tuple)):
+        _check(depth)
+        items = cast("Sequence[object]", value)
+        new = [
+            change_blocks(item, change, whole=whole, path=(*path, n), depth=depth - 1)
+            for n, item in enumerate(items)
+        ]
+        return value if _same(new, items) else new
+    return value
+
+
+def _in_string(value: str, change: Change, *, whole: bool, path: Path, depth: int) -> str:
+    if whole and path and path[-1] in JSON_KEYS:
+        opened = _opened(value)
+        if opened is not None:
+            new = change_values(opened, change, path=path, depth=depth)
+            return value if new is opened else json.dumps(new, ensure_ascii=False)
+    return change(path, value)
+
+
+def _in_mapping(
+    value: Mapping[str, object], change: Change, *, whole: bool, path: Path, depth: int
+) -> object:
+    _check(depth)
+    new = dict(value)
+    for key, inner in value.items():
+        if key in _NO_TEXT or (key == "data" and not _wordy(value)):
+            continue
+        if isinstance(inner, (Mapping, list, tuple)) and key in ("args", "input"):
+            new[key] = change_values(inner, change, path=(*path, key), depth=depth - 1)
+        else:
+            new[key] = change_blocks(inner, change, whole=whole, path=(*path, key), depth=depth - 1)
+    return value if _same(list(new.values()), list(value.values())) else new
+
+
+def change_values(value: object, change: Change, *, path: Path, depth: int = MAX_DEPTH) -> object:
+    """The same for plain values (arguments, metadata, results): every string is a text.
+
+    Raises:
+        TooDeepError: `value` is nested too deep.
+    """
+    if isinstance(value, str):
+        return change(path, value)
+    if isinstance(value, Mapping):
+        _check(depth)
+        mapping = cast("Mapping[str, object]", value)
+        new = {
+            key: change_values(inner, change, path=(*path, key), depth=depth - 1)
+            for key, inner in mapping.items()
+        }
+        return value if _same(list(new.values()), list(mapping.values())) else new
+    if isinstance(value, (list, tuple)):
+        _check(depth)
+        items = cast("Sequence[object]", value)
+        changed = [
+            change_values(inner, change, path=(*path, n), depth=depth - 1)
+            for n, inner in enumerate(items)
+        ]
+        if _same(changed, items):
+            return value
+        return changed if isinstance(value, list) else tuple(changed)
+    return value
+
+
+def dotted(path: Path) -> str:
+    """A path as people write it: `content[0].text`."""
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+
+
+def taking(texts: Iterator[str]) -> Change:
+    """A change that puts `texts` in, one after the other."""
+    return lambda _path, _text: next(texts)
+
+
+def _wordy(block: Mapping[str, object]) -> bool:
+    return block.get("type") in _TEXT_TYPES or block.get("source_type") == "text"
+
+
+def _opened(text: str) -> object:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, (dict, list)) else None
+
+
+def _same(new: Sequence[object], old: Sequence[object]) -> bool:
+    return all(a is b for a, b in zip(new, old, strict=True))
+
+
+def _check(depth: int) -> None:
+    if depth <= 0:
+        raise TooDeepError(MAX_DEPTH)

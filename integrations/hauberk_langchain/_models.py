@@ -1,0 +1,312 @@
+"""Models: what happens between a model's callers and its provider. Chat models and string models.
+
+Rules:
+* The guard sits at the methods that a provider's class overrides (`_generate`, `_stream` and their
+  async twins): below callbacks and cache, above the provider, so every mode goes through it.
+* What those methods call within themselves belongs to the same crossing.
+* A provider's own token events are muted while it works: they would show what the guard has not seen.
+  LangChain sends the events of the guarded chunks instead.
+* With several guards each sees what the one before it lets through, as if they were nested.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import aclosing, closing
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from langchain_core.language_models import BaseChatModel, BaseLLM
+from langchain_core.outputs import Generation, LLMResult
+
+from hauberk import Event, Guard, Segment, Stage, Usage
+from hauberk._stream import GuardStream
+from hauberk.flows import ModelCodec, arun_model, run_model
+from hauberk_langchain._chunks import ChatChunkFilter, ChunkFilter, TextChunkFilter
+from hauberk_langchain._errors import hard_stops
+from hauberk_langchain._leaves import dotted
+from hauberk_langchain._messages import ChatCodec, read_messages, reported_usage, write_messages
+from hauberk_langchain._run import crossing, pending, session_of
+
+_NAME_FIELDS = ("model", "model_name", "model_id", "deployment_name")
+_LIMIT_FIELDS = ("max_tokens", "max_output_tokens", "max_completion_tokens", "num_predict")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How one kind of model is read and written."""
+
+    base: type[Any]
+    """The framework's class: what its subclasses override is guarded."""
+    read: Callable[[Any], tuple[Segment, ...]]
+    write: Callable[[Any, tuple[Segment, ...]], Any]
+    codec: ModelCodec[Any]
+    chunks: Callable[[GuardStream], ChunkFilter[Any]]
+
+
+class TextCodec:
+    """How a string model's answer is read and written."""
+
+    def read(self, answer: LLMResult) -> tuple[tuple[Segment, ...], Usage | None]:
+        """The texts of an answer, and what it used."""
+        segments = tuple(
+            Segment.from_model(one.text, where=dotted(("generations", n, m)))
+            for n, row in enumerate(answer.generations)
+            for m, one in enumerate(row)
+        )
+        return segments, reported_usage(answer.llm_output)
+
+    def write(self, answer: LLMResult, segments: tuple[Segment, ...]) -> LLMResult:
+        """A copy of the answer with these texts."""
+        texts = iter(segments)
+        rows = [
+            [cast("Generation", one.model_copy(update={"text": next(texts).text})) for one in row]
+            for row in answer.generations
+        ]
+        return LLMResult(generations=cast("Any", rows), llm_output=answer.llm_output)
+
+
+def _read_prompts(prompts: list[str] | str) -> tuple[Segment, ...]:
+    if isinstance(prompts, str):
+        return (Segment.from_user(prompts, where="prompt"),)
+    return tuple(Segment.from_user(p, where=f"prompts[{n}]") for n, p in enumerate(prompts))
+
+
+def _write_prompts(prompts: list[str] | str, segments: tuple[Segment, ...]) -> list[str] | str:
+    return segments[0].text if isinstance(prompts, str) else [s.text for s in segments]
+
+
+CHAT = Form(BaseChatModel, read_messages, write_messages, ChatCodec(), ChatChunkFilter)
+TEXT = Form(BaseLLM, _read_prompts, _write_prompts, TextCodec(), TextChunkFilter)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of one method of a model."""
+
+    form: Form
+    model: Any
+    guards: tuple[Guard, ...]
+    stop: list[str] | None
+    manager: Any
+    kwargs: dict[str, Any]
+
+    def event(self, prompt: Any) -> Event:
+        """The prompt, for the first guard.
+
+        Raises:
+            BlockedError: The prompt cannot be read.
+        """
+        guard = self.guards[0]
+        session = session_of(guard, getattr(self.manager, "metadata", None))
+        try:
+            params = self.model._get_ls_params(stop=self.stop, **self.kwargs)  # noqa: SLF001
+            return Event(
+                stage=Stage.PROMPT,
+                segments=self.form.read(prompt),
+                session=session,
+                model=params.get("ls_model_name") or _attribute(self.model, _NAME_FIELDS, str),
+                max_output_tokens=params.get("ls_max_tokens")
+                or _attribute(self.model, _LIMIT_FIELDS, int),
+            )
+        except Exception as error:  # noqa: BLE001 - what cannot be read must not be sent
+            event = Event(stage=Stage.PROMPT, session=session)
+            raise guard.refuse(event, "langchain adapter", error) from None
+
+    def sent(self, prompt: Any, event: Event, sent: Event) -> Any:
+        """The prompt as it may be sent: a copy, where it changed."""
+        return prompt if sent.segments is event.segments else self.form.write(prompt, sent.segments)
+
+    def rest(self) -> Call:
+        """The same call, for the guards after the first."""
+        return replace(self, guards=self.guards[1:])
+
+    def muted(self) -> dict[str, Any]:
+        """The run manager for the provider's code: it may have children, but says nothing itself."""
+        if self.manager is None:
+            return {}
+        quiet = copy.copy(self.manager)
+        quiet.handlers = []
+        return {"run_manager": quiet}
+
+
+def answer(call: Call, prompt: Any, ask: Callable[[Any], Any]) -> Any:
+    """One call that answers at once."""
+    if not call.guards:
+        return ask(prompt)
+    event = call.event(prompt)
+    return run_model(
+        call.guards[0],
+        event,
+        lambda sent: answer(call.rest(), call.sent(prompt, event, sent), ask),
+        call.form.codec,
+    )
+
+
+async def aanswer(call: Call, prompt: Any, ask: Callable[[Any], Awaitable[Any]]) -> Any:
+    """The same, on an event loop."""
+    if not call.guards:
+        return await ask(prompt)
+    event = call.event(prompt)
+    return await arun_model(
+        call.guards[0],
+        event,
+        lambda sent: aanswer(call.rest(), call.sent(prompt, event, sent), ask),
+        call.form.codec,
+    )
+
+
+def chunks(call: Call, prompt: Any, ask: Callable[[Any], Iterator[Any]]) -> Generator[Any]:
+    """One call that streams."""
+    if not call.guards:
+        yield from ask(prompt)
+        return
+    guard, event = call.guards[0], call.event(prompt)
+    sent = guard.require(event)
+    stream = guard.open_stream(sent)
+    shown = call.form.chunks(stream)
+    try:
+        with closing(chunks(call.rest(), call.sent(prompt, event, sent), ask)) as pieces:
+            for piece in pieces:
+                yield shown.feed(piece)
+        tail = shown.tail(stream.finish(usage=shown.usage))
+        if tail is not None:
+            yield tail
+    finally:
+        stream.abandon(usage=shown.usage)
+
+
+async def achunks(
+    call: Call, prompt: Any, ask: Callable[[Any], AsyncIterator[Any]]
+) -> AsyncGenerator[Any]:
+    """The same, on an event loop."""
+    if not call.guards:
+        async with aclosing(cast("AsyncGenerator[Any]", ask(prompt))) as source:
+            async for piece in source:
+                yield piece
+        return
+    guard, event = call.guards[0], call.event(prompt)
+    sent = await guard.arequire(event)
+    stream = guard.open_stream(sent)
+    shown = call.form.chunks(stream)
+    try:
+        rest = achunks(call.rest(), call.sent(prompt, event, sent), ask)
+        async with aclosing(rest) as pieces:
+            async for piece in pieces:
+                yield shown.feed(piece)
+        tail = shown.tail(await stream.afinish(usage=shown.usage))
+        if tail is not None:
+            yield tail
+    finally:
+        stream.abandon(usage=shown.usage)
+
+
+def model_methods(
+    form: Form, base: type[Any], guards_of: Callable[[object], tuple[Guard, ...]]
+) -> dict[str, Any]:
+    """The methods of a guarded subclass of `base`: those that `base` itself overrides."""
+    makers = {
+        "_generate": _generate,
+        "_agenerate": _agenerate,
+        "_stream": _stream,
+        "_astream": _astream,
+    }
+    return {
+        name: make(form, getattr(base, name), guards_of)
+        for name, make in makers.items()
+        if getattr(base, name) is not getattr(form.base, name)
+    }
+
+
+def _generate(form: Form, original: Any, guards_of: Callable[[object], tuple[Guard, ...]]) -> Any:
+    wants_manager = _wants_manager(original)
+
+    def _generate(
+        self: Any, prompt: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> Any:
+        call = Call(form, self, pending(self, guards_of(self)), stop, run_manager, kwargs)
+
+        def ask(sent: Any) -> Any:
+            manager = call.muted() if wants_manager else {}
+            with crossing(self, call.guards):
+                return original(self, sent, stop=stop, **manager, **kwargs)
+
+        with hard_stops:
+            return answer(call, prompt, ask)
+
+    return _generate
+
+
+def _agenerate(form: Form, original: Any, guards_of: Callable[[object], tuple[Guard, ...]]) -> Any:
+    wants_manager = _wants_manager(original)
+
+    async def _agenerate(
+        self: Any, prompt: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> Any:
+        call = Call(form, self, pending(self, guards_of(self)), stop, run_manager, kwargs)
+
+        async def ask(sent: Any) -> Any:
+            manager = call.muted() if wants_manager else {}
+            with crossing(self, call.guards):
+                return await original(self, sent, stop=stop, **manager, **kwargs)
+
+        with hard_stops:
+            return await aanswer(call, prompt, ask)
+
+    return _agenerate
+
+
+def _stream(form: Form, original: Any, guards_of: Callable[[object], tuple[Guard, ...]]) -> Any:
+    wants_manager = _wants_manager(original)
+
+    def _stream(
+        self: Any, prompt: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> Iterator[Any]:
+        call = Call(form, self, pending(self, guards_of(self)), stop, run_manager, kwargs)
+
+        def ask(sent: Any) -> Iterator[Any]:
+            manager = call.muted() if wants_manager else {}
+            source = original(self, sent, stop=stop, **manager, **kwargs)
+            return crossing(self, call.guards).each(source)
+
+        with hard_stops, closing(chunks(call, prompt, ask)) as pieces:
+            for piece in pieces:
+                if run_manager is not None:
+                    run_manager.on_llm_new_token(piece.text, chunk=piece)
+                yield piece
+
+    return _stream
+
+
+def _astream(form: Form, original: Any, guards_of: Callable[[object], tuple[Guard, ...]]) -> Any:
+    wants_manager = _wants_manager(original)
+
+    async def _astream(
+        self: Any, prompt: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        call = Call(form, self, pending(self, guards_of(self)), stop, run_manager, kwargs)
+
+        def ask(sent: Any) -> AsyncIterator[Any]:
+            manager = call.muted() if wants_manager else {}
+            source = original(self, sent, stop=stop, **manager, **kwargs)
+            return crossing(self, call.guards).aeach(source)
+
+        with hard_stops:
+            async with aclosing(achunks(call, prompt, ask)) as pieces:
+                async for piece in pieces:
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token(piece.text, chunk=piece)
+                    yield piece
+
+    return _astream
+
+
+def _wants_manager(method: Any) -> bool:
+    return "run_manager" in inspect.signature(method).parameters
+
+
+def _attribute(model: object, names: tuple[str, ...], kind: type[Any]) -> Any:
+    found = (getattr(model, name, None) for name in names)
+    return next((value for value in found if isinstance(value, kind) and value), None)

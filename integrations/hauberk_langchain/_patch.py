@@ -1,0 +1,190 @@
+"""The framework's own classes, taught once to look for a guard. Without one they work as before.
+
+Rules:
+* Applied when the first door is made, and never by an import. Idempotent.
+* A call is guarded by those that are armed for it and that its object does not carry already: by the
+  run it belongs to, by a handler among its callbacks, or process-wide.
+* The application's object is left as it is: the call runs on a view of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from threading import Lock
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel, BaseLLM
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableSequence
+from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.tools import BaseTool
+
+from hauberk import Guard
+from hauberk_langchain._run import around, scope_of
+from hauberk_langchain._seam import Prepared, config_of, guards_of, scoped, view
+from hauberk_langchain._tools import acall_tool, aretrieve, call_tool, retrieve
+
+_lock = Lock()
+_done = False
+_installed: tuple[Guard, ...] = ()
+
+_GENERATE_PLACE = 2
+"""Where `callbacks` stands in `generate(messages, stop, callbacks)`."""
+_RUN_PLACE = 3
+"""Where it stands in `run(tool_input, verbose, start_color, color, callbacks)`, past the input."""
+
+
+def install(guard: Guard) -> None:
+    """Guard every model, tool and retriever of this process.
+
+    Undone by `uninstall`. What `_generate`, a tool's bare function or a provider's SDK do when they
+    are called directly is not seen.
+
+    Raises:
+        RuntimeError: Another guard is installed.
+    """
+    global _installed  # noqa: PLW0603 - one per process is the meaning of it
+    teach()
+    with _lock:
+        if _installed and guard not in _installed:
+            raise RuntimeError("another guard is installed; uninstall() it first")
+        _installed = (guard,)
+
+
+def uninstall() -> None:
+    """Take the process-wide guard away. Other doors stay as they are."""
+    global _installed  # noqa: PLW0603 - see install
+    with _lock:
+        _installed = ()
+
+
+def teach() -> None:
+    """Patch the framework's classes, once."""
+    global _done  # noqa: PLW0603 - the framework's classes are global too
+    with _lock:
+        if _done:
+            return
+        for model in (BaseChatModel, BaseLLM):
+            for name in ("generate", "agenerate"):
+                _patch(model, name, _GENERATE_PLACE)
+            for name in ("invoke", "ainvoke"):
+                _wrap(model, name)
+            for name in ("stream", "astream"):
+                _patch(model, name, None)
+        for name in ("_chat_model_stream_v3", "_achat_model_stream_v3"):
+            if hasattr(BaseChatModel, name):
+                _patch(BaseChatModel, name, None)
+        for name in ("invoke", "ainvoke", "stream", "astream", "transform", "atransform"):
+            _wrap(RunnableSequence, name)
+        for graph in _graphs():
+            for name in ("stream", "astream"):
+                _wrap(graph, name)
+        _patch_tools()
+        _patch_retrievers()
+        _done = True
+
+
+def wanted(obj: object, given: object) -> tuple[Guard, ...]:
+    """The guards that are armed for a call of `obj` and that it does not carry.
+
+    Args:
+        obj: Model, tool or retriever.
+        given: The callbacks (a manager, a list) or the config that the call was given.
+    """
+    found = [*around().armed, *_installed, *_attached(given)]
+    found += _attached(getattr(obj, "callbacks", None))
+    if not found:
+        return ()
+    have = guards_of(obj)
+    return tuple(guard for guard in dict.fromkeys(found) if guard not in have)
+
+
+def _attached(given: object) -> Iterator[Guard]:
+    """The guards of the handlers among callbacks."""
+    handlers: object = getattr(given, "handlers", given)
+    if isinstance(handlers, list):
+        for handler in handlers:
+            guard = getattr(handler, "hauberk_guard", None)
+            if guard is not None:
+                yield guard
+
+
+def _callbacks(config: object) -> object:
+    """The callbacks of a config, or of the one around when it names none."""
+    for one in (config, var_child_runnable_config.get()):
+        if isinstance(one, Mapping) and one.get("callbacks") is not None:
+            return one["callbacks"]
+    return None
+
+
+def _in_run(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prepared:
+    return self, scope_of(config_of(args, kwargs))
+
+
+def _wrap(kind: type[Any], name: str) -> None:
+    """Each call of this method belongs to a run."""
+    setattr(kind, name, scoped(getattr(kind, name), _in_run))
+
+
+def _patch(kind: type[Any], name: str, place: int | None) -> None:
+    """Each call of this method also runs on a view of its object, where a guard is wanted."""
+
+    def prepare(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prepared:
+        if place is None:
+            config = config_of(args, kwargs)
+            given, scope = _callbacks(config), scope_of(config)
+        else:
+            given = args[place] if len(args) > place else kwargs.get("callbacks")
+            scope = scope_of(None)
+        guards = wanted(self, given)
+        return (view(self, guards) if guards else self), scope
+
+    setattr(kind, name, scoped(getattr(kind, name), prepare))
+
+
+def _patch_tools() -> None:
+    run_, arun_ = BaseTool.run, BaseTool.arun
+
+    def run(self: BaseTool, tool_input: Any, *args: Any, **kwargs: Any) -> Any:
+        guards = wanted(self, _tool_callbacks(args, kwargs))
+        return call_tool(
+            guards, self, tool_input, kwargs, lambda new: run_(self, new, *args, **kwargs)
+        )
+
+    async def arun(self: BaseTool, tool_input: Any, *args: Any, **kwargs: Any) -> Any:
+        guards = wanted(self, _tool_callbacks(args, kwargs))
+        return await acall_tool(
+            guards, self, tool_input, kwargs, lambda new: arun_(self, new, *args, **kwargs)
+        )
+
+    BaseTool.run = run  # type: ignore[method-assign]
+    BaseTool.arun = arun  # type: ignore[method-assign]
+
+
+def _patch_retrievers() -> None:
+    invoke_, ainvoke_ = BaseRetriever.invoke, BaseRetriever.ainvoke
+
+    def invoke(self: BaseRetriever, *args: Any, **kwargs: Any) -> Any:
+        config = config_of(args, kwargs)
+        guards = wanted(self, _callbacks(config))
+        return retrieve(guards, config, lambda: invoke_(self, *args, **kwargs))
+
+    async def ainvoke(self: BaseRetriever, *args: Any, **kwargs: Any) -> Any:
+        config = config_of(args, kwargs)
+        guards = wanted(self, _callbacks(config))
+        return await aretrieve(guards, config, lambda: ainvoke_(self, *args, **kwargs))
+
+    BaseRetriever.invoke = invoke  # type: ignore[method-assign]
+    BaseRetriever.ainvoke = ainvoke  # type: ignore[method-assign]
+
+
+def _tool_callbacks(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+    return args[_RUN_PLACE] if len(args) > _RUN_PLACE else kwargs.get("callbacks")
+
+
+def _graphs() -> Iterator[type[Any]]:
+    try:
+        from langgraph.pregel import Pregel  # noqa: PLC0415 - only where it is installed
+    except ImportError:
+        return
+    yield Pregel

@@ -1,0 +1,224 @@
+"""Surroundings of a call: which guards are armed, which run it belongs to, who is crossing.
+
+Rules:
+* A session is found in this order: the one open in this context (`guard.session(...)`); the thread
+  id of the innermost config (`configurable`, then `metadata`); the run; a fresh one.
+* One run is one outermost call of a graph, a chain, a model, a tool or a retriever.
+* A generator sees its surroundings while it works, and its reader sees its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Generator,
+    Iterator,
+    Mapping,
+)
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any, TypeVar
+
+from langchain_core.runnables.config import var_child_runnable_config
+
+from hauberk import Guard, Session
+
+T = TypeVar("T")
+
+THREAD_KEYS = ("thread_id", "session_id", "conversation_id")
+"""Where a config names the conversation, first found first."""
+
+USER_KEYS = ("user_id", "langgraph_auth_user_id")
+"""Where a config names the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a config says of who acts."""
+
+    thread: str | None = None
+    user: str | None = None
+
+
+NOBODY = Identity()
+
+
+class Run:
+    """One outermost call. Holds a session for each guard that meets it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._sessions: dict[int, tuple[Guard, Session]] = {}
+
+    def session(self, guard: Guard, user: str | None) -> Session:
+        """The session of this run for `guard`, made on first use."""
+        with self._lock:
+            found = self._sessions.setdefault(id(guard), (guard, Session(user=user)))
+            return found[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a call finds around it. Frozen: scopes replace it and put it back."""
+
+    armed: tuple[Guard, ...] = ()
+    run: Run | None = None
+    identity: Identity = NOBODY
+    crossing: frozenset[tuple[int, int]] = frozenset()
+    """(object, guard) of the crossings under way: what they call within themselves passes."""
+
+
+_around: ContextVar[Surroundings] = ContextVar("hauberk_langchain", default=Surroundings())
+
+
+def around() -> Surroundings:
+    """What this code finds around it."""
+    return _around.get()
+
+
+class Scope:
+    """A stretch of code with other surroundings. Not for two stretches at the same time."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, inner: Surroundings) -> None:
+        self._inner = inner
+        self._outer = inner
+
+    def __enter__(self) -> None:
+        # Not token/reset: generators of async frameworks may be closed in another context.
+        self._outer = _around.get()
+        _around.set(self._inner)
+
+    def __exit__(self, *_: object) -> None:
+        _around.set(self._outer)
+
+    def each(self, source: Iterator[T]) -> Generator[T, None, None]:
+        """The items of `source`; its own code runs within this scope, its reader's does not."""
+        source = iter(source)
+        try:
+            while True:
+                with self:
+                    try:
+                        item = next(source)
+                    except StopIteration:
+                        return
+                yield item
+        finally:
+            if isinstance(source, Generator):
+                source.close()
+
+    async def aeach(self, source: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+        """The same, on an event loop."""
+        source = aiter(source)
+        try:
+            while True:
+                with self:
+                    try:
+                        item = await anext(source)
+                    except StopAsyncIteration:
+                        return
+                yield item
+        finally:
+            if isinstance(source, AsyncGenerator):
+                await source.aclose()
+
+    async def finish(self, work: Awaitable[T]) -> T:
+        """The result of `work`, done within this scope."""
+        with self:
+            return await work
+
+
+def scope_of(config: Mapping[str, Any] | None, armed: tuple[Guard, ...] = ()) -> Scope | None:
+    """The scope for a call with this config; None when nothing is different inside."""
+    now = _around.get()
+    identity = identity_in(config) if config else NOBODY
+    more = tuple(guard for guard in armed if guard not in now.armed)
+    same = identity in (NOBODY, now.identity) and not now.crossing
+    if same and not more and now.run is not None:
+        return None
+    return Scope(
+        replace(
+            now,
+            armed=now.armed + more,
+            run=now.run or Run(),
+            identity=now.identity if identity == NOBODY else identity,
+            crossing=frozenset(),  # a public call from within a crossing is one of its own
+        )
+    )
+
+
+def crossing(obj: object, guards: tuple[Guard, ...]) -> Scope:
+    """The scope in which `obj` works for a crossing that is already guarded."""
+    now = _around.get()
+    mine = {(_key(obj), id(guard)) for guard in guards}
+    return Scope(replace(now, crossing=now.crossing | mine))
+
+
+def pending(obj: object, guards: tuple[Guard, ...]) -> tuple[Guard, ...]:
+    """Those of `guards` that have not seen this crossing of `obj` yet."""
+    under_way = _around.get().crossing
+    if not under_way:
+        return guards
+    return tuple(guard for guard in guards if (_key(obj), id(guard)) not in under_way)
+
+
+def session_of(
+    guard: Guard,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    config: Mapping[str, Any] | None = None,
+) -> Session:
+    """The session that this call belongs to.
+
+    Args:
+        guard: Whose session it is.
+        metadata: The metadata that the call was given, or inherited.
+        config: The config that the call was given.
+    """
+    current = Session.current()
+    if current is not None:
+        return current
+    now = _around.get()
+    found = identity_in(config) if config else NOBODY
+    if found.thread is None:
+        found = _merged(found, now.identity)
+    if found == NOBODY:
+        found = identity_in(var_child_runnable_config.get() or {})
+    if found.thread is None and metadata:
+        found = _merged(found, _named(metadata))
+    if found.thread is not None:
+        return guard.session_for(found.thread, user=found.user)
+    return (now.run or Run()).session(guard, found.user)
+
+
+def identity_in(config: Mapping[str, Any]) -> Identity:
+    """Who acts, as a config says: `configurable` goes before `metadata`."""
+    return _merged(_named(config.get("configurable")), _named(config.get("metadata")))
+
+
+def _merged(first: Identity, second: Identity) -> Identity:
+    if first is NOBODY or second is NOBODY:
+        return second if first is NOBODY else first
+    return Identity(thread=first.thread or second.thread, user=first.user or second.user)
+
+
+def _named(values: Mapping[str, Any] | None) -> Identity:
+    if not values:
+        return NOBODY
+    thread = next((str(values[key]) for key in THREAD_KEYS if values.get(key)), None)
+    user = next((str(values[key]) for key in USER_KEYS if values.get(key)), None)
+    return NOBODY if thread is None and user is None else Identity(thread=thread, user=user)
+
+
+def _key(obj: object) -> int:
+    # A view shares the dictionary of its object: both are the same crossing.
+    return id(obj.__dict__)
+
+
+def armed_scope(guards: tuple[Guard, ...]) -> Scope:
+    """The scope in which `guards` are armed for whatever is called."""
+    return scope_of(None, guards) or Scope(_around.get())

@@ -1,0 +1,277 @@
+"""The seam: a guarded subclass for each class, put on an object without changing what it is.
+
+Rules:
+* The subclass has the name, module and qualified name of its base, so `isinstance`, serialisation,
+  tracing and cache keys stay as they were. It overrides only what the base overrides.
+* The guards are on the class: every copy, and every object that a framework builds from it, has them.
+* An object that was pickled knows its guard by a token. Where the guard is not known, in another
+  process, the object refuses everything until it is protected again.
+* A view is a second object with the same state: it guards one call, and the application's object
+  stays untouched.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from langchain_core.language_models import BaseChatModel, BaseLLM
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.tools import BaseTool
+
+from hauberk import Decision, Event, Guard, Policy, Stage
+from hauberk_langchain._models import CHAT, TEXT, model_methods
+from hauberk_langchain._run import Scope, scope_of
+from hauberk_langchain._tools import acall_tool, aretrieve, call_tool, retrieve
+
+T = TypeVar("T")
+
+_GUARDS = "__hauberk_guards__"
+_BASE = "__hauberk_base__"
+
+_MAX_CLASSES = 1024
+"""Guarded classes kept ready. One more than that is built again when it is needed: some ms."""
+
+_tokens: WeakKeyDictionary[Guard, str] = WeakKeyDictionary()
+_by_token: WeakValueDictionary[str, Guard] = WeakValueDictionary()
+
+RUN_METHODS = (
+    "invoke",
+    "ainvoke",
+    "batch",
+    "abatch",
+    "batch_as_completed",
+    "abatch_as_completed",
+    "stream",
+    "astream",
+    "transform",
+    "atransform",
+    "astream_log",
+    "stream_events",
+    "astream_events",
+)
+"""The methods that run a Runnable."""
+
+
+def guards_of(obj: object) -> tuple[Guard, ...]:
+    """The guards that an object carries."""
+    return cast("tuple[Guard, ...]", getattr(type(obj), _GUARDS, ()))
+
+
+def arm(obj: T, guard: Guard) -> T:
+    """Give `obj` a guard, in place. Once is enough."""
+    found = tuple(one for one in guards_of(obj) if not isinstance(one, _LostGuard))
+    if guard not in found:
+        # Past pydantic, which knows no assignment to __class__.
+        object.__setattr__(obj, "__class__", _seam_class(_base(obj), (*found, guard), view=False))
+    return obj
+
+
+def view(obj: T, guards: tuple[Guard, ...]) -> T:
+    """Another object with the state of `obj` and more guards. `obj` itself is left as it is."""
+    missing = tuple(guard for guard in guards if guard not in guards_of(obj))
+    if not missing:
+        return obj
+    kind = _seam_class(_base(obj), guards_of(obj) + missing, view=True)
+    other = object.__new__(kind)
+    object.__setattr__(other, "__dict__", obj.__dict__)
+    for slot in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
+        if hasattr(obj, slot):
+            object.__setattr__(other, slot, getattr(obj, slot))
+    return cast("T", other)
+
+
+def _base(obj: object) -> type[Any]:
+    return cast("type[Any]", getattr(type(obj), _BASE, type(obj)))
+
+
+@lru_cache(maxsize=_MAX_CLASSES)
+def _seam_class(base: type[Any], guards: tuple[Guard, ...], *, view: bool) -> type[Any]:
+    names: dict[str, Any] = {
+        "__module__": base.__module__,
+        "__qualname__": base.__qualname__,
+        "__doc__": base.__doc__,
+        "__reduce_ex__": _reduce_ex,
+        _GUARDS: guards,
+        _BASE: base,
+        **_methods(base),
+    }
+    if view and hasattr(base, "__del__"):
+        names["__del__"] = lambda _self: None  # the state is not the view's to close
+    made = type(base)(base.__name__, (base,), names)
+    for native in ("_stream_chat_model_events", "_astream_chat_model_events"):
+        if hasattr(made, native):
+            # Without them LangChain makes the same events of the guarded `_stream`. Set here:
+            # pydantic would take the name for a private field.
+            setattr(made, native, None)
+    return made
+
+
+def _methods(base: type[Any]) -> dict[str, Any]:
+    if issubclass(base, BaseChatModel):
+        return model_methods(CHAT, base, guards_of)
+    if issubclass(base, BaseLLM):
+        return model_methods(TEXT, base, guards_of)
+    if issubclass(base, BaseTool):
+        return _tool_methods(base)
+    if issubclass(base, BaseRetriever):
+        return _retriever_methods(base)
+    return _container_methods(base)
+
+
+def _tool_methods(base: type[Any]) -> dict[str, Any]:
+    run_, arun_ = base.run, base.arun
+
+    def run(self: Any, tool_input: Any, *args: Any, **kwargs: Any) -> Any:
+        return call_tool(
+            guards_of(self), self, tool_input, kwargs, lambda new: run_(self, new, *args, **kwargs)
+        )
+
+    async def arun(self: Any, tool_input: Any, *args: Any, **kwargs: Any) -> Any:
+        return await acall_tool(
+            guards_of(self), self, tool_input, kwargs, lambda new: arun_(self, new, *args, **kwargs)
+        )
+
+    return {"run": run, "arun": arun}
+
+
+def _retriever_methods(base: type[Any]) -> dict[str, Any]:
+    invoke_, ainvoke_ = base.invoke, base.ainvoke
+
+    def invoke(self: Any, *args: Any, **kwargs: Any) -> Any:
+        config = config_of(args, kwargs)
+        return retrieve(guards_of(self), config, lambda: invoke_(self, *args, **kwargs))
+
+    async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return await aretrieve(guards_of(self), lambda: ainvoke_(self, *args, **kwargs))
+
+    return {"invoke": invoke, "ainvoke": ainvoke}
+
+
+def _container_methods(base: type[Any]) -> dict[str, Any]:
+    def prepare(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prepared:
+        return self, scope_of(config_of(args, kwargs), guards_of(self))
+
+    return {
+        name: scoped(getattr(base, name), prepare) for name in RUN_METHODS if hasattr(base, name)
+    }
+
+
+Prepared = tuple[Any, Scope | None]
+"""On which object a call runs, and within which scope."""
+
+Prepare = Callable[[Any, tuple[Any, ...], dict[str, Any]], Prepared]
+
+
+def config_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """The config of a call `method(input, config)`."""
+    return args[1] if len(args) > 1 else kwargs.get("config")
+
+
+def scoped(original: Any, prepare: Prepare) -> Any:
+    """`original`, of whatever colour, run as `prepare` says for each call."""
+    if inspect.isasyncgenfunction(original):
+        return _scoped_asyncgen(original, prepare)
+    if inspect.iscoroutinefunction(original):
+        return _scoped_coroutine(original, prepare)
+    if inspect.isgeneratorfunction(original):
+        return _scoped_generator(original, prepare)
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        me, here = prepare(self, args, kwargs)
+        if here is None:
+            return original(me, *args, **kwargs)
+        with here:
+            result = original(me, *args, **kwargs)
+        if inspect.isgenerator(result):
+            return here.each(result)
+        if inspect.isasyncgen(result):
+            return here.aeach(result)
+        return here.finish(result) if inspect.iscoroutine(result) else result
+
+    return _like(original, call)
+
+
+def _scoped_coroutine(original: Any, prepare: Prepare) -> Any:
+    async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        me, here = prepare(self, args, kwargs)
+        work = original(me, *args, **kwargs)
+        return await (work if here is None else here.finish(work))
+
+    return _like(original, call)
+
+
+def _scoped_generator(original: Any, prepare: Prepare) -> Any:
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        me, here = prepare(self, args, kwargs)
+        work = original(me, *args, **kwargs)
+        yield from (work if here is None else here.each(work))
+
+    return _like(original, call)
+
+
+def _scoped_asyncgen(original: Any, prepare: Prepare) -> Any:
+    async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        me, here = prepare(self, args, kwargs)
+        work = original(me, *args, **kwargs)
+        async with aclosing(work if here is None else here.aeach(work)) as items:
+            async for item in items:
+                yield item
+
+    return _like(original, call)
+
+
+def _like(original: Any, call: Any) -> Any:
+    for name in ("__name__", "__qualname__", "__doc__", "__module__"):
+        setattr(call, name, getattr(original, name, None))
+    call.__wrapped__ = original
+    return call
+
+
+# --- pickling -------------------------------------------------------------------------------
+
+
+def _reduce_ex(self: Any, protocol: Any) -> tuple[Any, ...]:
+    base = _base(self)
+    reduced = base.__reduce_ex__(self, protocol)
+    # (copyreg.__newobj__, (class, *args), state, ...): only the class is ours.
+    build, (_, *rest), *more = reduced
+    tokens = tuple(_token(guard) for guard in guards_of(self))
+    return (_revive, (build, base, tokens, rest), *more)
+
+
+def _revive(
+    build: Callable[..., object], base: type[Any], tokens: tuple[str, ...], rest: list[Any]
+) -> object:
+    guards = tuple(_by_token.get(token) or _lost_guard() for token in tokens)
+    return build(_seam_class(base, guards, view=False), *rest)
+
+
+def _token(guard: Guard) -> str:
+    token = _tokens.setdefault(guard, uuid4().hex)
+    _by_token[token] = guard
+    return token
+
+
+class _LostGuard(Guard):
+    """Stands for a guard of another process: refuses everything."""
+
+
+class _Lost:
+    name = "lost-guard"
+    stages = frozenset(Stage)
+
+    def inspect(self, event: Event) -> Decision:  # noqa: ARG002 - it does not matter which
+        return Decision.deny(
+            "this object was unpickled where its guard is not known; call protect(obj, guard) again"
+        )
+
+
+@lru_cache(maxsize=1)
+def _lost_guard() -> Guard:
+    return _LostGuard(Policy.unsafe_allow_all(), plugins=[_Lost()])

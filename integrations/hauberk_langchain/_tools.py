@@ -1,0 +1,209 @@
+"""Tools and retrievers: what happens around one call.
+
+Rules:
+* The guard judges the final arguments: parsed by the tool's schema, defaults and partials included,
+  what the framework injects (state, store, runtime, call id) left out.
+* Injected values reach the tool untouched; of the arguments only those that the guard changed are
+  replaced, and the tool's own schema checks them again.
+* A refused call that a model made answers with a tool message, so that the agent goes on. A refused
+  call that code made raises: code must notice.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+from langchain_core.documents import Document
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
+from pydantic_core import to_jsonable_python
+
+from hauberk import Event, Guard, Stage
+from hauberk.flows import Refused, arun_tool, run_tool
+from hauberk.guard import blocked
+from hauberk_langchain._errors import hard_stops, run_error
+from hauberk_langchain._results import DocumentCodec, ResultCodec, screened
+from hauberk_langchain._run import session_of
+
+ToolInput = str | dict[str, Any]
+
+_DOCUMENTS = DocumentCodec()
+
+
+def call_tool(
+    guards: tuple[Guard, ...],
+    tool: BaseTool,
+    given: ToolInput,
+    options: Mapping[str, Any],
+    work: Callable[[ToolInput], Any],
+) -> Any:
+    """One call of a tool, guarded.
+
+    Args:
+        guards: Whom to ask, outermost first.
+        tool: The tool.
+        given: What it was called with, injected values included.
+        options: The other arguments of `BaseTool.run`.
+        work: Runs the tool.
+
+    Raises:
+        RunBlockedError: Refused, and nobody is there to read why; or the refusal stops the run.
+    """
+    if not guards:
+        return work(given)
+    with hard_stops:
+        guard, event = guards[0], tool_event(guards[0], tool, given, options)
+
+        def run(arguments: Mapping[str, object]) -> object:
+            return call_tool(guards[1:], tool, _input(given, event, arguments), options, work)
+
+        result = run_tool(guard, event, run, ResultCodec(tool.name))
+        return _shown(guard, event, result, options)
+
+
+async def acall_tool(
+    guards: tuple[Guard, ...],
+    tool: BaseTool,
+    given: ToolInput,
+    options: Mapping[str, Any],
+    work: Callable[[ToolInput], Awaitable[Any]],
+) -> Any:
+    """The same, on an event loop.
+
+    Raises:
+        RunBlockedError: Refused, and nobody is there to read why; or the refusal stops the run.
+    """
+    if not guards:
+        return await work(given)
+    with hard_stops:
+        guard, event = guards[0], tool_event(guards[0], tool, given, options)
+
+        async def run(arguments: Mapping[str, object]) -> object:
+            changed = _input(given, event, arguments)
+            return await acall_tool(guards[1:], tool, changed, options, work)
+
+        result = await arun_tool(guard, event, run, ResultCodec(tool.name))
+        return _shown(guard, event, result, options)
+
+
+def tool_event(guard: Guard, tool: BaseTool, given: ToolInput, options: Mapping[str, Any]) -> Event:
+    """The call of a tool, as an event.
+
+    Raises:
+        BlockedError: The arguments cannot be read.
+    """
+    event = Event(
+        stage=Stage.TOOL_CALL,
+        tool=tool.name,
+        session=session_of(guard, options.get("metadata"), config=options.get("config")),
+        arguments={},
+    )
+    try:
+        arguments = _final_arguments(tool, given, options.get("tool_call_id"))
+        return Event(
+            stage=Stage.TOOL_CALL, tool=tool.name, session=event.session, arguments=arguments
+        )
+    except Exception as error:  # noqa: BLE001 - what cannot be read must not run
+        raise guard.refuse(event, "langchain adapter", error) from None
+
+
+def _final_arguments(tool: BaseTool, given: ToolInput, ident: str | None) -> dict[str, object]:
+    if isinstance(given, str):
+        return {_only_name(tool): given}
+    try:
+        parsed = tool._parse_input(dict(given), ident)  # noqa: SLF001
+    except (ValueError, TypeError):
+        # Bad arguments: the tool will say so itself, after the guard has seen what was given.
+        parsed = given
+    named = parsed if isinstance(parsed, dict) else given
+    visible = tool._filter_injected_args(named)  # noqa: SLF001
+    return {name: _plain(value) for name, value in (_bound(tool) | visible).items()}
+
+
+def _bound(tool: BaseTool) -> dict[str, Any]:
+    """What a partial function brings along."""
+    function: object = getattr(tool, "func", None) or getattr(tool, "coroutine", None)
+    return dict(function.keywords) if isinstance(function, functools.partial) else {}
+
+
+def _only_name(tool: BaseTool) -> str:
+    schema = tool.args_schema
+    fields: Mapping[str, object] = getattr(schema, "model_fields", {})
+    return next(iter(fields), "tool_input")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return value
+    return to_jsonable_python(value, serialize_unknown=True, fallback=str)
+
+
+def _input(given: ToolInput, event: Event, arguments: Mapping[str, object]) -> ToolInput:
+    """What the tool is called with: `given`, with the arguments that the guard changed."""
+    before = cast("Mapping[str, object]", event.arguments)
+    changed = {k: v for k, v in arguments.items() if k not in before or before[k] != v}
+    if isinstance(given, str):
+        return cast("str", next(iter(changed.values()), given))
+    return {**given, **changed} if changed else given
+
+
+def _shown(guard: Guard, event: Event, result: object, options: Mapping[str, Any]) -> object:
+    if not isinstance(result, Refused):
+        return screened(guard, event, result)
+    ident = options.get("tool_call_id")
+    if ident is None:
+        raise run_error(blocked(event, result.decision))
+    return denial(result, event.tool or "", ident)
+
+
+def denial(refused: Refused, tool: str, ident: str | None) -> ToolMessage:
+    """What a model reads in place of a result."""
+    return ToolMessage(content=refused.text, name=tool, tool_call_id=ident or "", status="error")
+
+
+def retrieve(
+    guards: tuple[Guard, ...], config: Any, work: Callable[[], list[Document]]
+) -> list[Document]:
+    """One retrieval, guarded: copies of the documents as they may be seen.
+
+    Raises:
+        RunBlockedError: A document is refused.
+    """
+    documents = work()
+    with hard_stops:
+        for guard in reversed(guards):
+            event = _retrieval(guard, config, documents)
+            done = guard.require(event).segments
+            if done != event.segments:
+                documents = _DOCUMENTS.write(documents, done)
+    return documents
+
+
+async def aretrieve(
+    guards: tuple[Guard, ...], config: Any, work: Callable[[], Awaitable[list[Document]]]
+) -> list[Document]:
+    """The same, on an event loop.
+
+    Raises:
+        RunBlockedError: A document is refused.
+    """
+    documents = await work()
+    with hard_stops:
+        for guard in reversed(guards):
+            event = _retrieval(guard, config, documents)
+            done = (await guard.arequire(event)).segments
+            if done != event.segments:
+                documents = _DOCUMENTS.write(documents, done)
+    return documents
+
+
+def _retrieval(guard: Guard, config: Any, documents: list[Document]) -> Event:
+    session = session_of(guard, config=config)
+    try:
+        segments = _DOCUMENTS.read(documents)
+    except Exception as error:  # noqa: BLE001 - what cannot be read must not be shown
+        event = Event(stage=Stage.RETRIEVAL, session=session)
+        raise guard.refuse(event, "langchain adapter", error) from None
+    return Event(stage=Stage.RETRIEVAL, segments=segments, session=session)
