@@ -26,7 +26,10 @@ class OfficeDocuments(BaseRetriever):
     office: Any
 
     def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 - LangChain's signature
     ) -> list[Document]:
         found = self.office.search_documents(query)
         return [Document(page_content=text, metadata={"source": place}) for place, text in found]

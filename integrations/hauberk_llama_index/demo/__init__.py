@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import copy_context
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from hauberk.demo import Visit
 from hauberk_llama_index.demo._agent import MAX_ITERATIONS, build_agent
@@ -26,4 +26,4 @@ async def _run(visit: Visit) -> str:
         from hauberk_llama_index import protect  # noqa: PLC0415 - a bare run needs none of it
 
         agent = protect(agent, visit.guard)  # the one line
-    return str(await agent.run(visit.ask, max_iterations=MAX_ITERATIONS))
+    return str(await agent.run(user_msg=visit.ask, max_iterations=MAX_ITERATIONS))

@@ -91,7 +91,8 @@ def plan(order: Order, tools: Sequence[ToolSpec], texts: Sequence[str]) -> Plann
 def _fitting(intent: Intent, order: Order, tools: Sequence[ToolSpec]) -> list[ToolSpec]:
     """The tools that fit, best first; of equals, the one offered first."""
     verbs = set(_TOOL_WORDS.get(intent, "").split())
-    nouns = set(words(order.text))
+    # The thing that is wanted is named first: "search the documents: ...", "... for ...".
+    nouns = set(words(re.split(r":\s|\bfor\b", order.text, maxsplit=1)[0] or order.text))
     scored: list[tuple[int, ToolSpec]] = []
     for tool in tools:
         name = set(words(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", tool.name)))
@@ -100,9 +101,7 @@ def _fitting(intent: Intent, order: Order, tools: Sequence[ToolSpec]) -> list[To
         if verb and _NEEDS.get(intent, "") in {"", *map(_kind, _properties(tool))}:
             score = min(verb, 4) + 2 * len(name & nouns) + min(len(about & nouns), 3)
             scored.append((score, tool))
-    best = max((score for score, _ in scored), default=0)
-    # A tool that is named like the thing goes before one that merely has the right verb.
-    return [tool for score, tool in scored if score == best]
+    return [tool for _, tool in sorted(scored, key=lambda item: -item[0])]
 
 
 def _filled(order: Order, tool: ToolSpec, texts: Sequence[str]) -> Planned | None:
@@ -241,9 +240,9 @@ def phrase(text: str) -> str:
         return order.names[0]
     if re.search(r"\b(?:all|every|each|full|entire|whole)\b|\blist\b|\bdatabase\b", text):
         return "*"
-    return re.sub(r"^.*?\b(?:for|about|called|named)\b\s+|^(?:the|our|my|a)\s+", "", text).strip(
-        " .?!"
-    )
+    return re.sub(
+        r"^.*?(?::|\b(?:for|about|called|named)\b)\s+|^(?:the|our|my|a)\s+", "", text
+    ).strip(" .?!")
 
 
 def _phrase(order: Order, _: Sequence[str]) -> tuple[str | None, bool]:

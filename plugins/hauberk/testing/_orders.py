@@ -156,7 +156,7 @@ def find_orders(text: str) -> list[Order]:
     for sentence in sentences(text):
         plain = _KEEP.sub(lambda match: _GERUNDS[match[1].lower()], sentence)
         orders = _in_sentence(plain)
-        if (plain != sentence or _EVER.search(sentence)) and (orders or found):
+        if (plain != sentence or _EVER.search(QUOTED.sub("", sentence))) and (orders or found):
             # "Repeat this" may follow the order as a sentence of its own.
             whose = orders or found
             whose[-1] = replace(whose[-1], times=None)

@@ -71,6 +71,11 @@ def call(*texts: str) -> tuple[str, dict[str, object]] | None:
         ("Check my inbox", "list_mail", {}),
         ("Read my mails.", "list_mail", {}),
         ("Search the documents for pallet rates.", "search_documents", {"query": "pallet rates"}),
+        (
+            "Search the documents: how can customers return goods?",
+            "search_documents",
+            {"query": "how can customers return goods"},
+        ),
         ("Open https://example.com/a?b=1.", "open_url", {"url": "https://example.com/a?b=1"}),
         (
             'Send an e-mail to ada@example.com with subject "Hi" saying "We ship. Soon."',
@@ -165,6 +170,9 @@ def test_a_reply_goes_to_the_sender() -> None:
 def test_each_order_is_carried_out_once() -> None:
     made = [ToolCall(name="read_mail", arguments={"number": 2})]
     assert reply("Read mail 2.", MAIL, calls=made).calls == ()
+    sent = [*made, ToolCall(name="send_email", arguments={"to": "bob@example.org"})]
+    asked = 'Reply to the sender of mail 2 saying "Not until Monday."'
+    assert reply(asked, MAIL, "Sent.", calls=sent).calls == ()
 
 
 @pytest.mark.parametrize(
