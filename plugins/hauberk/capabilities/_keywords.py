@@ -16,9 +16,10 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-import re2
-from jsonschema import Draft202012Validator, FormatChecker, ValidationError
-from jsonschema.validators import extend
+import re2  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs] - it ships no types
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
+
+from hauberk.capabilities._values import is_list, is_mapping
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 """One label of a host name (RFC 1123)."""
@@ -27,12 +28,15 @@ _EMAIL = rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*"
 """One e-mail address, as HTML has it (https://html.spec.whatwg.org/#valid-e-mail-address)."""
 
 
+_re2: Any = re2
+_OPTIONS = _re2.Options()
+_OPTIONS.log_errors = False  # it would write the pattern to stderr
+
+
 @lru_cache(maxsize=4096)
 def compiled(pattern: str) -> Any:
     """A pattern of a policy, in RE2. Raises `re2.error` for one that RE2 cannot take."""
-    options = re2.Options()
-    options.log_errors = False
-    return re2.compile(pattern, options)
+    return _re2.compile(pattern, _OPTIONS)
 
 
 def _pattern(_: Any, pattern: str, value: object, __: object) -> Iterator[ValidationError]:
@@ -43,7 +47,7 @@ def _pattern(_: Any, pattern: str, value: object, __: object) -> Iterator[Valida
 def _pattern_properties(
     validator: Any, patterns: Mapping[str, object], value: object, _: object
 ) -> Iterator[ValidationError]:
-    if isinstance(value, dict):
+    if is_mapping(value):
         for pattern, schema in patterns.items():
             for name, inner in value.items():
                 if compiled(pattern).search(name):
@@ -53,7 +57,7 @@ def _pattern_properties(
 def _additional_properties(
     validator: Any, wanted: object, value: object, schema: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
-    if not isinstance(value, dict):
+    if not is_mapping(value):
         return
     named = schema.get("properties", {})
     patterns = [compiled(pattern) for pattern in schema.get("patternProperties", {})]
@@ -61,21 +65,21 @@ def _additional_properties(
         if name in named or any(pattern.search(name) for pattern in patterns):
             continue
         if wanted is False:
-            yield ValidationError("additionalProperties", path=[name])
+            yield ValidationError("additionalProperties", path=[str(name)])
             return
         yield from validator.descend(inner, wanted, path=name)
 
 
 def _unique_items(_: Any, wanted: bool, value: object, __: object) -> Iterator[ValidationError]:  # noqa: FBT001 - the signature is jsonschema's
-    if wanted and isinstance(value, list) and len({_key(item) for item in value}) < len(value):
+    if wanted and is_list(value) and len({_key(item) for item in value}) < len(value):
         yield ValidationError("uniqueItems")
 
 
 def _key(value: object) -> object:
     """Equal for values that JSON calls equal, and hashable: 1 is 1.0, but true is not 1."""
-    if isinstance(value, dict):
+    if is_mapping(value):
         return ("object", frozenset((name, _key(inner)) for name, inner in value.items()))
-    if isinstance(value, list):
+    if is_list(value):
         return ("array", tuple(_key(item) for item in value))
     return (isinstance(value, bool), value)
 
@@ -130,7 +134,8 @@ def _checker() -> FormatChecker:
     return checker
 
 
-_Extended: Any = extend(
+_validators: Any = validators  # `extend` is untyped
+_Extended = _validators.extend(
     Draft202012Validator,
     validators={
         "pattern": _pattern,

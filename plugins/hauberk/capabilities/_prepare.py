@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeGuard
 
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError
 from referencing import Registry
@@ -16,6 +16,7 @@ from referencing.exceptions import Unresolvable
 
 from hauberk.capabilities._keywords import FORMATS, compiled, strict_validator
 from hauberk.capabilities._schema import SchemaProblemError
+from hauberk.capabilities._values import is_list, is_mapping
 
 _MANY = ("properties", "patternProperties", "$defs", "dependentSchemas")
 """Keywords that hold schemas by name."""
@@ -72,7 +73,8 @@ def prepared(schema: Mapping[str, object]) -> Any:
         raise SchemaProblemError("nested too deeply") from None
     _check(strict)
     # An empty registry: whatever is not in the schema is not there, and nothing is fetched.
-    validator = strict_validator(strict, Registry())
+    registry: Any = Registry
+    validator = strict_validator(strict, registry())
     _check_references(strict, validator)
     return validator
 
@@ -81,7 +83,7 @@ def _strict(schema: object, at: str, *, tighten: bool) -> Any:
     """A copy of the schema in which every keyword is known and means its type."""
     if isinstance(schema, bool):
         return schema
-    if not isinstance(schema, Mapping):
+    if not _is_schema(schema):
         raise SchemaProblemError("a schema is a mapping, true or false", at=at)
     if "$ref" in schema and not tighten:
         raise SchemaProblemError("a reference below `not` or `if`", at=at, remedy="Write it out.")
@@ -97,10 +99,14 @@ def _strict(schema: object, at: str, *, tighten: bool) -> Any:
     return copy
 
 
+def _is_schema(value: object) -> TypeGuard[Mapping[str, object]]:
+    return is_mapping(value) and all(isinstance(key, str) for key in value)
+
+
 def _below(key: str, value: object, at: str, *, tighten: bool) -> object:
-    if key in _MANY and isinstance(value, Mapping):
+    if key in _MANY and _is_schema(value):
         return {name: _strict(one, f"{at}.{name}", tighten=tighten) for name, one in value.items()}
-    if key in _LISTS and isinstance(value, list):
+    if key in _LISTS and is_list(value):
         return [_strict(one, f"{at}[{i}]", tighten=tighten) for i, one in enumerate(value)]
     return _strict(value, at, tighten=tighten) if key in _ONES else value
 
@@ -128,7 +134,7 @@ def _check_keyword(key: str, value: object, schema: Mapping[str, object], at: st
         )
     if key == "pattern":
         _regex(value, at)
-    if key == "patternProperties" and isinstance(value, Mapping):
+    if key == "patternProperties" and _is_schema(value):
         for pattern in value:
             _regex(pattern, at)
 
@@ -146,7 +152,7 @@ def _regex(pattern: object, at: str) -> None:
         ) from error
 
 
-def _check(schema: object) -> None:
+def _check(schema: Any) -> None:
     try:
         # Patterns were checked by RE2 already, which knows other ones than `re` does.
         Draft202012Validator.check_schema(schema, format_checker=FormatChecker(formats=()))
@@ -166,11 +172,12 @@ def _check_references(schema: object, validator: Any) -> None:
 
 
 def _references(schema: object) -> Iterator[str]:
-    if isinstance(schema, Mapping):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
+    if is_mapping(schema):
+        ref = schema.get("$ref")
+        if isinstance(ref, str):
+            yield ref
         for value in schema.values():
             yield from _references(value)
-    elif isinstance(schema, list):
+    elif is_list(schema):
         for value in schema:
             yield from _references(value)

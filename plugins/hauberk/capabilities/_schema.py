@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from hauberk.capabilities._names import is_plain
-from hauberk.capabilities._values import kind, plain
+from hauberk.capabilities._values import is_list, kind, plain
 from hauberk.structure import TooDeepError
 
 if TYPE_CHECKING:
@@ -95,13 +95,12 @@ class ArgumentSchema:
     def violation(self, arguments: Mapping[str, object]) -> Violation | None:
         """The first thing in `arguments` that the schema does not allow. Never raises."""
         try:
-            values = plain(arguments)
-            error = next(iter(self._validator.iter_errors(values)), None)
+            found = next(iter(self._validator.iter_errors(plain(arguments))), None)
+            return None if found is None else _violation(found)
         except TooDeepError:
             return _unjudged("is nested too deeply")
-        except Exception as error:  # noqa: BLE001 - attacker-chosen values: what cannot be judged is refused
+        except Exception as error:  # noqa: BLE001 - what cannot be judged is refused
             return _unjudged(f"cannot be judged ({type(error).__name__})")
-        return None if error is None else _violation(error)
 
 
 def _unjudged(wants: str) -> Violation:
@@ -113,12 +112,13 @@ def _violation(error: ValidationError) -> Violation:
     where = "arguments" + "".join(_step(part) for part in path[:MAX_ARGUMENT_PATH])
     keyword = str(error.validator or "")
     got = f"is {_article(kind(error.instance))}"
+    wanted: Any = error.validator_value
     if keyword == "required":
-        missing = next(n for n in error.validator_value if n not in error.instance)
-        where, got = where + _step(missing), ""
+        present = cast("Mapping[str, object]", error.instance)
+        where += next(_step(name) for name in wanted if name not in present)
     return Violation(
         where=where,
-        wants=_wanted(keyword, error.validator_value),
+        wants=_wanted(keyword, wanted),
         got=got if keyword == "type" else "",
         keyword="".join(_step(part) for part in error.absolute_schema_path),
     )
@@ -127,7 +127,7 @@ def _violation(error: ValidationError) -> Violation:
 def _wanted(keyword: str, value: object) -> str:
     if not keyword:
         return "is not allowed"
-    shown = " or ".join(value) if isinstance(value, list) and keyword == "type" else value
+    shown = " or ".join(map(str, value)) if is_list(value) else value
     return _WANTS.get(keyword, f"must satisfy `{keyword}`").format(shown)
 
 

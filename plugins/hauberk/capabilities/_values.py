@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
+from typing import TypeGuard, cast
 
 from hauberk.structure import MAX_DEPTH, TooDeepError
 
@@ -39,13 +40,25 @@ def plain(value: object, *, depth: int = MAX_DEPTH) -> object:
         return str.__str__(value) if is_unicode(value) else Opaque("text that is not Unicode")
     if isinstance(value, (int, float, Decimal)):
         return _number(value)
-    if not isinstance(value, (Mapping, list, tuple)):
-        return Opaque(type(value).__name__)
     if depth <= 0:
         raise TooDeepError
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return _object(value, depth)
-    return [plain(item, depth=depth - 1) for item in value]
+    if isinstance(value, tuple):
+        value = list(cast("tuple[object, ...]", value))
+    if is_list(value):
+        return [plain(item, depth=depth - 1) for item in value]
+    return Opaque(type(value).__name__)
+
+
+def is_mapping(value: object) -> TypeGuard[Mapping[object, object]]:
+    """True for a mapping, of whatever."""
+    return isinstance(value, Mapping)
+
+
+def is_list(value: object) -> TypeGuard[list[object]]:
+    """True for a list, of whatever."""
+    return isinstance(value, list)
 
 
 def _object(value: Mapping[object, object], depth: int) -> object:

@@ -184,7 +184,8 @@ def _policy_error(
     elif first["type"] == "missing":
         problem, remedy = "is missing", "Add `version: 1`." if at == ("version",) else "Add it."
     else:
-        problem, remedy = first["msg"].removeprefix("Value error, "), ""
+        problem = first["msg"].removeprefix("Value error, ")
+        remedy = str(first.get("ctx", {}).get("remedy", ""))
     return PolicyError(problem, source=source, line=line, field=_dotted(at), remedy=remedy)
 
 

@@ -11,7 +11,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from hauberk.decisions import Severity
 from hauberk.structure import MAX_DEPTH
@@ -52,7 +60,12 @@ class ScreenAction(StrEnum):
 
 class _Model(BaseModel):
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+        # An infinite limit could never fire; `null` says so openly.
+        allow_inf_nan=False,
     )
 
 
@@ -129,12 +142,25 @@ class PiiPolicy(Section):
     """Most values that one session remembers; one more is refused."""
 
 
+def _usable(args: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Refuse a schema that the capabilities room cannot use, while its line is still known."""
+    if args is not None:
+        from hauberk.capabilities import ArgumentSchema, SchemaProblemError  # noqa: PLC0415
+
+        try:
+            ArgumentSchema(args)
+        except SchemaProblemError as error:
+            details = {"problem": str(error), "remedy": error.remedy}
+            raise PydanticCustomError("args_schema", "{problem}", details) from None
+    return args
+
+
 class ToolRule(_Model):
     """What one tool may be used for."""
 
     access: Access = Access.READ
     """What the tool can do. It must be within the agent's ceiling."""
-    args: dict[str, Any] | None = None
+    args: Annotated[dict[str, Any] | None, AfterValidator(_usable)] = None
     """JSON Schema that the final arguments must satisfy."""
     timeout_s: float | None = Field(default=None, gt=0, le=86_400)
     """Longest run of one call, in seconds."""
