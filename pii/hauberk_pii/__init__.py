@@ -1,1 +1,35 @@
-"""Presidio room (being built)."""
+"""hauberk_pii: personal data is found with Presidio, hidden from the model, and given back.
+
+A guard loads this package when its policy masks personal data (it does by default). Importing it is
+cheap; Presidio is loaded when the first finder is built.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from hauberk import MissingExtraError
+
+if find_spec("presidio_analyzer") is None:
+    raise MissingExtraError("pii", needed_for="masking personal data")
+
+from hauberk_pii._finder import DEFAULT_ENTITIES, Finder, finder_for
+from hauberk_pii._plugin import PiiPlugin, build_plugin
+from hauberk_pii._pseudonyms import MemoryVault, Value, Vault, VaultFullError
+from hauberk_pii._show import Shown, show
+from hauberk_pii._spans import Span
+
+__all__ = [
+    "DEFAULT_ENTITIES",
+    "Finder",
+    "MemoryVault",
+    "PiiPlugin",
+    "Shown",
+    "Span",
+    "Value",
+    "Vault",
+    "VaultFullError",
+    "build_plugin",
+    "finder_for",
+    "show",
+]

@@ -1,0 +1,155 @@
+"""What a session knows already is masked wherever it stands again.
+
+Once "Ada Byron" is known, "ADA BYRON's", "Ada" and "Byron" are masked too; once a number was found
+because the word before it said what it was, the bare number is found without that word.
+
+Rules:
+* A person's full name counts in any case; a part of it counts when it is capitalised, has at least
+  three letters and is no common word.
+* Every other value counts exactly as it was written, between characters that do not continue it.
+* One pass over the words of a text, however many values are known. Nothing is ever forgotten.
+* A text that was looked at before is looked at again only for what became known since.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator
+
+from hauberk_pii._pseudonyms import LITERAL, Value
+from hauberk_pii._spans import Span
+from hauberk_pii._words import COMMON, PARTICLES
+
+_WORD = re.compile(r"[^\W_]+")
+_MIN_VALUE = 5
+"""Fewest characters of a value that is looked for elsewhere: shorter ones are part of anything."""
+_MIN_PART = 3
+"""Fewest letters of a part of a name that is looked for alone."""
+_SCORE = 0.8
+"""Below what a recognizer says of the same place, above a guess."""
+
+
+class Known:
+    """The values that a session knows. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: set[tuple[str, str]] = set()
+        self._heads: list[str] = []
+        self._by_head: dict[str, list[_Wanted]] = {}
+
+    @property
+    def version(self) -> int:
+        """Grows with everything that becomes known."""
+        return len(self._heads)
+
+    def learn(self, values: Iterable[Value]) -> None:
+        """Remember values, to be found elsewhere."""
+        for value in values:
+            key = (value.type, value.text)
+            if key in self._seen or value.type == LITERAL:
+                continue
+            with self._lock:
+                self._seen.add(key)
+                for wanted in _wanted(value):
+                    known = self._by_head.get(wanted.head, [])
+                    # A new list, longest first: readers hold no lock.
+                    self._by_head[wanted.head] = sorted([*known, wanted], key=_Wanted.order)
+                    self._heads.append(wanted.head)
+
+    def news(self, words: frozenset[int], since: int) -> bool:
+        """Whether anything that became known since a version can be in a text of these words."""
+        return any(hash(head) in words for head in self._heads[since:])
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Where a text holds what is known. Spans may overlap."""
+        if not self._by_head:
+            return
+        folded = {word.casefold() for word in _WORD.findall(text)}
+        heads = self._by_head.keys() & folded
+        if not heads:
+            return
+        for match in _WORD.finditer(text):
+            head = match[0].casefold()
+            for wanted in self._by_head[head] if head in heads else ():
+                end = wanted.end_in(text, match)
+                if end:
+                    yield Span(match.start() - wanted.before, end, wanted.type, _SCORE)
+
+
+def words_of(text: str) -> frozenset[int]:
+    """Hashes of the words of a text, for `Known.news`."""
+    return frozenset(hash(word.casefold()) for word in _WORD.findall(text))
+
+
+class _Wanted:
+    """One form in which a value is looked for."""
+
+    __slots__ = ("before", "head", "pattern", "text", "type")
+
+    def __init__(self, kind: str, text: str, head: str, before: int) -> None:
+        self.type = kind
+        self.text = text
+        self.head = head
+        """Its first word, case-folded."""
+        self.before = before
+        """Characters of the value before its first word."""
+        self.pattern: re.Pattern[str] | None = None
+
+    def order(self) -> int:
+        """Longest first."""
+        return -len(self.text)
+
+    def end_in(self, text: str, match: re.Match[str]) -> int:
+        """Where the value ends whose first word is at `match`; 0 when it is not there."""
+        start = match.start() - self.before
+        if start < 0:
+            return 0
+        if self.pattern is not None:
+            found = self.pattern.match(text, start)
+            return found.end() if found else 0
+        end = start + len(self.text)
+        return end if text.startswith(self.text, start) and _apart(text, start, end) else 0
+
+
+def _wanted(value: Value) -> Iterator[_Wanted]:
+    first = _WORD.search(value.text)
+    if first is None or len(value.text) < (_MIN_PART if value.type == "PERSON" else _MIN_VALUE):
+        return
+    head = first[0].casefold()
+    if value.type != "PERSON":
+        yield _Wanted(value.type, value.text, head, first.start())
+        return
+    words = value.text.split()
+    if len(words) > 1:
+        full = _Wanted("PERSON", value.text, head, first.start())
+        full.pattern = re.compile(
+            r"[ \t\r\n]{1,3}".join(map(re.escape, words)) + r"(?![^\W_])", re.IGNORECASE
+        )
+        yield full
+    for word in words:
+        part = word.strip(".,'’\"-")
+        if _telling(part):
+            found = _WORD.match(part)
+            if found is not None:
+                yield _Wanted("PERSON", part, found[0].casefold(), 0)
+
+
+def _telling(part: str) -> bool:
+    folded = part.casefold()
+    return (
+        len(part) >= _MIN_PART
+        and part[0].isupper()
+        and folded not in COMMON
+        and folded not in PARTICLES
+    )
+
+
+def _apart(text: str, start: int, end: int) -> bool:
+    """Whether no letter or digit continues the span on either side."""
+    before = text[start - 1] if start else " "
+    after = text[end] if end < len(text) else " "
+    return not (before.isalnum() and text[start].isalnum()) and not (
+        after.isalnum() and text[end - 1].isalnum()
+    )

@@ -1,0 +1,247 @@
+"""Recognizers: Presidio's, kept from the network and made linear, and our own.
+
+All are Presidio recognizers: any Presidio user can add them to a registry.
+
+Rules:
+* Nothing asks the network: domains are checked against the public suffix list that tldextract
+  ships.
+* A recognizer that would take quadratic time runs on the stretches that can hold a match.
+* `gates` are RE2 patterns; where none of them matches, the recognizer finds nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import tldextract
+from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
+from presidio_analyzer.nlp_engine import NlpArtifacts
+from presidio_analyzer.predefined_recognizers import (
+    EmailRecognizer,
+    PhoneRecognizer,
+    UsPassportRecognizer,
+)
+
+_MAX_RUN = 1024
+"""Longest stretch that an e-mail address is looked for in. Addresses have at most 320 characters
+(RFC 3696, erratum 1690); only what is nearest to the `@` counts in longer ones."""
+
+_MIN_PHONE_DIGITS = 7
+"""Shorter numbers are not taken for phone numbers: every German post code would be one."""
+
+
+@cache
+def _domains() -> tldextract.TLDExtract:
+    # No address to fetch from and no cache folder: the list that is shipped, and nothing else.
+    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
+def is_domain(text: str) -> bool:
+    """Whether a text ends in a domain under a public suffix. Never asks the network."""
+    return _domains()(text).fqdn != ""
+
+
+class OfflineEmailRecognizer(EmailRecognizer):
+    """Presidio's e-mail recognizer, without its download, on the stretches around each `@`."""
+
+    def __init__(self, supported_language: str = "en") -> None:
+        super().__init__(supported_language=supported_language, name="EmailRecognizer")
+
+    def validate_result(self, pattern_text: str) -> bool:
+        """Whether the domain is one."""
+        return is_domain(pattern_text)
+
+    def analyze(
+        self,
+        text: str,
+        entities: list[str],
+        nlp_artifacts: NlpArtifacts | None = None,
+        regex_flags: int | None = None,
+    ) -> list[RecognizerResult]:
+        """E-mail addresses in a text."""
+        found: list[RecognizerResult] = []
+        for left, right in _mail_runs(text):
+            inner = super().analyze(text[left:right], entities, nlp_artifacts, regex_flags)
+            found += _shifted(inner, left)
+        return found
+
+
+class WindowedPhoneRecognizer(PhoneRecognizer):
+    """Presidio's phone recognizer, run where enough digits are.
+
+    Differs from it on purpose: numbers of fewer than seven digits are left out.
+    """
+
+    gates = (
+        r"[\p{Nd}\x{10D00}-\x{1E9FF}](?:[^A-WYZa-wyz\"\n]{0,4}[\p{Nd}\x{10D00}-\x{1E9FF}]){6}",
+    )
+
+    # Letters and signs that no phone number holds (those of "ext", "extension", "anexo", "int"
+    # and "x" may be part of one).
+    _RUN = re.compile(r"[^B-DF-HJ-MP-RU-WYZb-df-hj-mp-ru-wyz\"{}<>_!?&@|\r\n]+")
+    _DIGITS = re.compile(r"\d")
+
+    def __init__(self, supported_language: str = "en") -> None:
+        super().__init__(supported_language=supported_language, name="PhoneRecognizer")
+
+    def analyze(
+        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
+    ) -> list[RecognizerResult]:
+        """Phone numbers in a text."""
+        found: list[RecognizerResult] = []
+        for run in self._RUN.finditer(text):
+            if len(self._DIGITS.findall(run[0])) >= _MIN_PHONE_DIGITS:
+                # One more character on each side: letters there mean that it is no number.
+                left = max(0, run.start() - 1)
+                inner = super().analyze(text[left : run.end() + 1], entities, nlp_artifacts)
+                found += _shifted(inner, left)
+        return [result for result in found if self._long(text[result.start : result.end])]
+
+    def _long(self, number: str) -> bool:
+        return len(self._DIGITS.findall(number)) >= _MIN_PHONE_DIGITS
+
+
+class PlainPassportRecognizer(UsPassportRecognizer):
+    """Presidio's US passports, with context words that do not sit inside "status" and "customer"."""
+
+    def __init__(self, supported_language: str = "en") -> None:
+        super().__init__(
+            context=["passport", "travel document", "united", "states"],
+            supported_language=supported_language,
+            name="UsPassportRecognizer",
+        )
+
+
+class SecretRecognizer(PatternRecognizer):
+    """Keys and tokens that say what they are: by the prefix that their provider gives them.
+
+    Does not find secrets without a known form: passwords in words, random strings.
+    Sources: the providers' own descriptions of their formats, as of 2026.
+    """
+
+    _PREFIXED = (
+        r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}",  # AWS access key ids
+        r"gh[pousr]_[A-Za-z0-9]{36,255}",  # GitHub
+        r"github_pat_[A-Za-z0-9_]{22,255}",
+        r"glpat-[A-Za-z0-9_\-]{20,64}",  # GitLab
+        r"sk-[A-Za-z0-9_\-]{20,200}",  # OpenAI, Anthropic and those that imitate them
+        r"(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,255}",  # Stripe
+        r"xox[abeoprs]-[A-Za-z0-9\-]{10,255}",  # Slack
+        r"AIza[A-Za-z0-9_\-]{35}",  # Google
+        r"ya29\.[A-Za-z0-9_\-]{20,512}",
+        r"hf_[A-Za-z0-9]{30,64}",  # Hugging Face
+        r"npm_[A-Za-z0-9]{36}",
+        r"pypi-[A-Za-z0-9_\-]{50,512}",
+        r"SG\.[A-Za-z0-9_\-]{16,32}\.[A-Za-z0-9_\-]{16,64}",  # SendGrid
+        r"eyJ[A-Za-z0-9_\-]{8,4096}\.eyJ[A-Za-z0-9_\-]{8,8192}\.[A-Za-z0-9_\-]{4,2048}",  # JWT
+    )
+    PATTERNS = (
+        Pattern(
+            "Key by prefix",
+            r"(?<![A-Za-z0-9_\-])(?:" + "|".join(_PREFIXED) + r")(?![A-Za-z0-9_])",
+            1.0,
+        ),
+    )
+
+    # What goes before the lookarounds, without upper bounds: RE2 repeats at most a thousand times.
+    gates = tuple(re.sub(r"\{(\d+),\d+\}", r"{\1}", prefixed) for prefixed in _PREFIXED)
+
+    def __init__(self, supported_language: str = "en") -> None:
+        super().__init__(
+            supported_entity="API_KEY",
+            patterns=list(self.PATTERNS),
+            supported_language=supported_language,
+            global_regex_flags=0,
+        )
+
+
+class PrivateKeyRecognizer(PatternRecognizer):
+    """Private keys in PEM armour, whole or cut off, with real or escaped line ends."""
+
+    PATTERNS = (
+        Pattern(
+            "PEM",
+            r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+            r"[A-Za-z0-9+/=\s\\:,.]{0,20000}"
+            r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?",
+            1.0,
+        ),
+    )
+
+    def __init__(self, supported_language: str = "en") -> None:
+        super().__init__(
+            supported_entity="PRIVATE_KEY",
+            patterns=list(self.PATTERNS),
+            supported_language=supported_language,
+            global_regex_flags=0,
+        )
+
+    # RE2 repeats at most a thousand times; the first line says enough.
+    gates = (r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY",)
+
+
+class UrlCredentialsRecognizer(EntityRecognizer):
+    """The user and password in `scheme://user:password@host`."""
+
+    gates = (r"://[^\s/:@]{0,64}:[^\s/@]{1,128}@",)
+    _PATTERN = re.compile(r"://([^\s/:@]{0,64}:[^\s/@]{1,128})@")
+
+    def __init__(self, supported_language: str = "en") -> None:
+        super().__init__(
+            supported_entities=["URL_CREDENTIALS"], supported_language=supported_language
+        )
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def analyze(
+        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
+    ) -> list[RecognizerResult]:
+        """Credentials in the URLs of a text."""
+        return [
+            result_of(self, "URL_CREDENTIALS", match.start(1), match.end(1), 1.0)
+            for match in self._PATTERN.finditer(text)
+        ]
+
+
+def result_of(
+    recognizer: EntityRecognizer, entity: str, start: int, end: int, score: float
+) -> RecognizerResult:
+    """One result, with the marks by which Presidio knows whose it is."""
+    return RecognizerResult(
+        entity_type=entity,
+        start=start,
+        end=end,
+        score=score,
+        recognition_metadata={
+            RecognizerResult.RECOGNIZER_NAME_KEY: recognizer.name,
+            RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id,
+        },
+    )
+
+
+def _shifted(results: list[RecognizerResult], by: int) -> Iterator[RecognizerResult]:
+    for result in results:
+        result.start += by
+        result.end += by
+        yield result
+
+
+# ASCII that no address holds. What is not ASCII may be a letter.
+_MAIL_STOP = re.compile(r"[\x00-\x20\x7f\"(),:;<>\[\\\]]")
+
+
+def _mail_runs(text: str) -> Iterator[tuple[int, int]]:
+    """Stretches around each `@` that can hold an address, with one more character on each side."""
+    done = 0
+    at = text.find("@")
+    while at >= 0:
+        stops = [m.end() for m in _MAIL_STOP.finditer(text, max(done, at - _MAX_RUN), at)]
+        left = stops[-1] if stops else max(done, at - _MAX_RUN)
+        stop = _MAIL_STOP.search(text, at, at + _MAX_RUN)
+        right = stop.start() if stop else min(len(text), at + _MAX_RUN)
+        yield max(0, left - 1), min(len(text), right + 1)
+        done = right
+        at = text.find("@", right)

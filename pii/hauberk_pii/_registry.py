@@ -1,0 +1,119 @@
+"""Which recognizers there are: ours, and those of Presidio that need no model and no service.
+
+Rules:
+* A type that we have a recognizer for is ours; the rest is Presidio's.
+* National recognizers of the text's language are known beside the English and general ones.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict
+from functools import cache
+from typing import Any
+
+from presidio_analyzer import (
+    AnalyzerEngine,
+    EntityRecognizer,
+    PatternRecognizer,
+    RecognizerRegistry,
+    RecognizerResult,
+    predefined_recognizers,
+)
+
+from hauberk import PolicyError
+from hauberk_pii._engine import BlankEngine, WindowedEnhancer
+from hauberk_pii._names import StructuredNameRecognizer
+from hauberk_pii._recognizers import (
+    OfflineEmailRecognizer,
+    PlainPassportRecognizer,
+    PrivateKeyRecognizer,
+    SecretRecognizer,
+    UrlCredentialsRecognizer,
+    WindowedPhoneRecognizer,
+)
+
+OURS: tuple[type[EntityRecognizer], ...] = (
+    OfflineEmailRecognizer,
+    WindowedPhoneRecognizer,
+    PlainPassportRecognizer,
+    SecretRecognizer,
+    PrivateKeyRecognizer,
+    UrlCredentialsRecognizer,
+    StructuredNameRecognizer,
+)
+"""Recognizers that go before Presidio's of the same type."""
+
+
+@cache
+def recognizers_by_entity(language: str) -> dict[str, list[EntityRecognizer]]:
+    """Every recognizer that can be used for texts of a language, by entity type."""
+    found: defaultdict[str, list[EntityRecognizer]] = defaultdict(list)
+    for kind in OURS:
+        _add(found, _built(kind, language))
+    ours = set(found)
+    for kind in _patterned():
+        native = _language_of(kind)
+        if native not in ("en", language):
+            continue
+        recognizer = _built(kind, language)
+        if ours.isdisjoint(recognizer.supported_entities):
+            _add(found, recognizer)
+    return dict(found)
+
+
+def _add(found: dict[str, list[EntityRecognizer]], recognizer: EntityRecognizer) -> None:
+    for entity in recognizer.supported_entities:
+        found[entity].append(recognizer)
+
+
+def _patterned() -> list[type[EntityRecognizer]]:
+    """Presidio's recognizers that are patterns: no model, no service, no network."""
+    kinds = [getattr(predefined_recognizers, name) for name in predefined_recognizers.__all__]
+    return [k for k in kinds if isinstance(k, type) and issubclass(k, PatternRecognizer)]
+
+
+def _language_of(kind: type[EntityRecognizer]) -> str:
+    parameter = inspect.signature(kind).parameters.get("supported_language")
+    return str(parameter.default) if parameter is not None else "en"
+
+
+def _built(kind: type[EntityRecognizer], language: str) -> EntityRecognizer:
+    make: Any = kind  # each takes its own arguments; the language is common to all
+    recognizer: EntityRecognizer = make(supported_language=language)
+    return recognizer
+
+
+class _Nothing(EntityRecognizer):
+    """Finds nothing. Keeps Presidio from filling an empty registry with its defaults."""
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any) -> list[RecognizerResult]:
+        """Nothing."""
+        return []
+
+
+@cache
+def empty_engine(language: str) -> tuple[AnalyzerEngine, BlankEngine]:
+    """Presidio's engine without recognizers of its own: they are handed in for each text.
+
+    Raises:
+        PolicyError: There is no tokenizer for the language.
+    """
+    nlp = BlankEngine(language)
+    try:
+        nlp.load()
+    except ValueError as error:
+        raise PolicyError(
+            str(error), field="pii.language", remedy="Use an ISO 639-1 code."
+        ) from None
+    nothing = _Nothing(supported_entities=["NOTHING"], supported_language=language)
+    engine = AnalyzerEngine(
+        registry=RecognizerRegistry(recognizers=[nothing], supported_languages=[language]),
+        nlp_engine=nlp,
+        supported_languages=[language],
+        context_aware_enhancer=WindowedEnhancer(),
+    )
+    return engine, nlp

@@ -1,0 +1,74 @@
+"""Spans: where personal data is in a text, and what happens where two of them overlap.
+
+Rules:
+* The better score wins, then the longer span, then the earlier one.
+* What the loser covers beyond the winner stays masked, as a span of its own: nothing that was found
+  is shown because something else was found beside it.
+* Neighbours are never merged.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """One stretch of a text. It holds no text."""
+
+    start: int
+    """First character."""
+    end: int
+    """First character after it."""
+    type: str
+    """Entity type, as Presidio names it: `EMAIL_ADDRESS`."""
+    score: float
+    """Certainty, 0 to 1."""
+
+    def overlaps(self, other: Span) -> bool:
+        """Whether both cover some character."""
+        return self.start < other.end and other.start < self.end
+
+
+def resolved(spans: Iterable[Span], text: str) -> tuple[Span, ...]:
+    """Spans that do not overlap, in the order of the text.
+
+    Example:
+        >>> resolved([Span(0, 4, "URL", 0.5), Span(2, 8, "EMAIL_ADDRESS", 1.0)], "abcdefgh")
+        (Span(start=0, end=2, type='URL', score=0.5), Span(start=2, end=8, type='EMAIL_ADDRESS', score=1.0))
+    """
+    ranked = sorted(spans, key=lambda s: (-s.score, s.start - s.end, s.start, s.type))
+    kept: list[Span] = []
+    for span in ranked:
+        for piece in list(_uncovered(span, kept)):
+            whole = piece.start == span.start and piece.end == span.end
+            if whole or any(char.isalnum() for char in text[piece.start : piece.end]):
+                kept.insert(bisect_left(kept, piece), piece)
+    return tuple(kept)
+
+
+def _uncovered(span: Span, kept: list[Span]) -> Iterator[Span]:
+    """The parts of a span that none of the kept ones (ordered, apart) covers."""
+    at = span.start
+    index = bisect_left(kept, span.start, key=lambda k: k.end)
+    while index < len(kept) and kept[index].start < span.end:
+        if kept[index].end > at:
+            if kept[index].start > at:
+                yield replace(span, start=at, end=kept[index].start)
+            at = kept[index].end
+        index += 1
+    if at < span.end:
+        yield replace(span, start=at)
+
+
+def joined(span: Span, spans: Iterable[Span]) -> Span:
+    """A span grown over all of `spans`, with the type and score of the first of them."""
+    others = sorted(spans)
+    return Span(
+        min(span.start, *(o.start for o in others)),
+        max(span.end, *(o.end for o in others)),
+        others[0].type,
+        others[0].score,
+    )
