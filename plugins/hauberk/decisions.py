@@ -65,6 +65,11 @@ class Finding:
     where: str = ""
     """Place outside the segments, such as `arguments.to`."""
 
+    def _repr_html_(self) -> str:
+        from hauberk.notebook import finding_html  # noqa: PLC0415 - for notebooks only
+
+        return finding_html(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -145,3 +150,8 @@ class Decision:
             segments=event.segments if self.segments is None else self.segments,
             arguments=event.arguments if self.arguments is None else self.arguments,
         )
+
+    def _repr_html_(self) -> str:
+        from hauberk.notebook import decision_html  # noqa: PLC0415 - for notebooks only
+
+        return decision_html(self)

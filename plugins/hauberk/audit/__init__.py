@@ -16,7 +16,7 @@ from hauberk.audit._check import Problem, ProblemKind
 from hauberk.audit._record import Record
 from hauberk.audit._sqlite import SqliteStore
 from hauberk.audit._store import AuditStore, MemoryStore
-from hauberk.audit._trail import AuditTrail, read_records
+from hauberk.audit._trail import AuditTrail, Selection, read_records
 from hauberk.audit._verify import VerifyReport, verify_trail
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "ProblemKind",
     "Record",
     "Row",
+    "Selection",
     "SqliteStore",
     "VerifyReport",
     "read_records",

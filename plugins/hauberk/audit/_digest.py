@@ -9,14 +9,14 @@ Rules:
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Mapping
-from hashlib import blake2b
 
 from hauberk.events import Event
 
 DIGEST_BYTES = 16
-"""Length of a digest: 128 bits, keyed, so that nobody without the key can look for collisions."""
+"""Length of an event's digest, in bytes: HMAC-SHA256 cut to 128 bits (RFC 2104 section 5)."""
 
 MAX_CACHED_CHARS = 1_000_000
 """Characters of text that one session remembers the digests of: a long conversation."""
@@ -33,7 +33,7 @@ class Cache:
 
 
 class Digester:
-    """Keyed digests of events. The same key and texts give the same digest, in any process."""
+    """Keyed digests of events. The same key and event give the same digest, in any process."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -43,20 +43,17 @@ class Digester:
 
         None when the arguments are not JSON values, or nested too deeply to be written.
         """
+        arguments = b"" if event.arguments is None else _canonical(event.arguments)
+        if arguments is None:
+            return None
         known = cache.known
-        parts = [b"%d:" % len(event.segments)]
-        for segment in event.segments:
-            parts.append(known.get(segment.text) or self._remembered(segment.text, cache))
-        if event.arguments is not None:
-            written = _canonical(event.arguments)
-            if written is None:
-                return None
-            parts.append(self._text(written))
-        parts.append(self._text(event.tool or ""))
-        return self._bytes(b"".join(parts)).hex()
+        # Fixed-length digests of the texts at the end: the front cannot run into them unseen.
+        front = b'%d %s %s"' % (len(event.segments), _bytes(event.tool or ""), arguments)
+        texts = [known.get(s.text) or self._remembered(s.text, cache) for s in event.segments]
+        return hmac.digest(self._key, front + b"".join(texts), "sha256")[:DIGEST_BYTES].hex()
 
     def _remembered(self, text: str, cache: Cache) -> bytes:
-        digest = self._text(text)
+        digest = hmac.digest(self._key, _bytes(text), "sha256")
         # No lock: when threads race, the count is off by a few texts and nothing else.
         if cache.chars + len(text) > MAX_CACHED_CHARS:
             cache.known, cache.chars = {}, 0
@@ -65,16 +62,14 @@ class Digester:
             cache.chars += len(text) or 1
         return digest
 
-    def _text(self, text: str) -> bytes:
-        # surrogatepass: a lone surrogate is a text too, if not one that UTF-8 has a form for.
-        return self._bytes(text.encode("utf-8", "surrogatepass"))
 
-    def _bytes(self, data: bytes) -> bytes:
-        return blake2b(data, key=self._key, digest_size=DIGEST_BYTES).digest()
+def _bytes(text: str) -> bytes:
+    # surrogatepass: a lone surrogate is a text too, if not one that UTF-8 has a form for.
+    return text.encode("utf-8", "surrogatepass")
 
 
-def _canonical(arguments: Mapping[str, object]) -> str | None:
+def _canonical(arguments: Mapping[str, object]) -> bytes | None:
     try:
-        return json.dumps(arguments, sort_keys=True, separators=(",", ":"))
+        return json.dumps(arguments, sort_keys=True, separators=(",", ":")).encode("ascii")
     except (TypeError, ValueError, RecursionError):
         return None

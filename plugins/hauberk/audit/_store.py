@@ -79,7 +79,7 @@ class MemoryStore:
         self._rows = deque([genesis(self.keys)], maxlen=limit)
         self._lock = Lock()
 
-    def append(self, make: Seal, *, wait_s: float) -> Row | None:
+    def append(self, make: Seal, *, wait_s: float) -> Row | None:  # noqa: ARG002 - the Protocol's
         """Add a row; never fails, and waits for microseconds only."""
         with self._lock:
             row = make(self._newest())

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -20,20 +21,40 @@ from typing import Self
 from hauberk.audit._chain import Row, seal
 from hauberk.audit._digest import Cache, Digester
 from hauberk.audit._record import Record, encode, json_line
-from hauberk.audit._sqlite import (
-    BUSY_TIMEOUT_S,
-    FIRST_PAUSE_S,
-    LONGEST_PAUSE_S,
-    SqliteStore,
-    read_rows,
-)
+from hauberk.audit._sqlite import BUSY_TIMEOUT_S, FIRST_PAUSE_S, LONGEST_PAUSE_S, SqliteStore
+from hauberk.audit._sqlite_read import read_rows
 from hauberk.audit._store import AuditStore, MemoryStore, Seal
 from hauberk.audit._verify import VerifyReport, verify_store
 from hauberk.decisions import Verdict
 from hauberk.errors import StoreError, TamperedError
-from hauberk.events import Event, Stage
+from hauberk.events import Event
 from hauberk.plugin import Entry
 from hauberk.policy import AuditPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which records to read: those that fit everything that is given."""
+
+    session: str | None = None
+    """Ident of the session."""
+    stage: str | None = None
+    """Stage of the event."""
+    verdict: str | None = None
+    """What was decided."""
+    since: datetime | None = None
+    """Not older than this."""
+    last: int | None = None
+    """Only so many, the newest."""
+
+    def lines(self) -> list[bytes]:
+        """The lines that the body of such a record has."""
+        wanted = {"session": self.session, "stage": self.stage, "verdict": self.verdict}
+        return [json_line(key, str(value)) for key, value in wanted.items() if value is not None]
+
+
+EVERYTHING = Selection()
+"""Every record."""
 
 
 class AuditTrail:
@@ -127,8 +148,8 @@ class AuditTrail:
         self,
         *,
         session: str | None = None,
-        stage: Stage | str | None = None,
-        verdict: Verdict | str | None = None,
+        stage: str | None = None,
+        verdict: str | None = None,
         since: datetime | None = None,
         last: int | None = None,
     ) -> Iterator[Record]:
@@ -145,11 +166,9 @@ class AuditTrail:
             TamperedError: A record cannot be read.
             StoreError: The trail cannot be read.
         """
-
-        def rows(*, newest_first: bool, lines: Sequence[bytes]) -> Iterator[Row]:
-            return self.store.rows(newest_first=newest_first, lines=lines)
-
-        return _records(rows, session=session, stage=stage, verdict=verdict, since=since, last=last)
+        wanted = Selection(session=session, stage=stage, verdict=verdict, since=since, last=last)
+        rows = self.store.rows(newest_first=last is not None, lines=wanted.lines())
+        return _selected(rows, wanted)
 
     def digest(self, event: Event) -> str | None:
         """The digest that a record of this event has: to show which record a text belongs to."""
@@ -189,41 +208,21 @@ class AuditTrail:
         )
 
 
-def read_records(
-    path: str | Path,
-    *,
-    session: str | None = None,
-    stage: Stage | str | None = None,
-    verdict: Verdict | str | None = None,
-    since: datetime | None = None,
-    last: int | None = None,
-) -> Iterator[Record]:
-    """The records of a trail file, as `AuditTrail.records`; needs no key and proves nothing.
+def read_records(path: str | Path, selection: Selection = EVERYTHING) -> Iterator[Record]:
+    """The records of a trail file, oldest first; needs no key and proves nothing.
 
     Raises:
         TamperedError: The file is no trail, or a record cannot be read.
         StoreError: It cannot be read.
     """
-
-    def rows(*, newest_first: bool, lines: Sequence[bytes]) -> Iterator[Row]:
-        return read_rows(Path(path), newest_first=newest_first, lines=lines)
-
-    return _records(rows, session=session, stage=stage, verdict=verdict, since=since, last=last)
+    newest_first = selection.last is not None
+    rows = read_rows(Path(path), newest_first=newest_first, lines=selection.lines())
+    return _selected(rows, selection)
 
 
-def _records(
-    rows: Callable[..., Iterator[Row]],
-    *,
-    session: str | None,
-    stage: str | None,
-    verdict: str | None,
-    since: datetime | None,
-    last: int | None,
-) -> Iterator[Record]:
-    wanted = {"session": session, "stage": stage, "verdict": verdict}
-    lines = [json_line(key, str(value)) for key, value in wanted.items() if value is not None]
-    found = _parsed(rows(newest_first=last is not None, lines=lines), since)
-    return found if last is None else reversed(list(islice(found, last)))
+def _selected(rows: Iterator[Row], selection: Selection) -> Iterator[Record]:
+    found = _parsed(rows, selection.since)
+    return found if selection.last is None else reversed(list(islice(found, selection.last)))
 
 
 def _parsed(rows: Iterator[Row], since: datetime | None) -> Iterator[Record]:

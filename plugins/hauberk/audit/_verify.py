@@ -17,7 +17,8 @@ from pathlib import Path
 from hauberk.audit._chain import Head, Keys, Row, authentic
 from hauberk.audit._check import Checker, Problem, ProblemKind
 from hauberk.audit._files import key_path, read_head, read_keys
-from hauberk.audit._sqlite import SqliteStore, foreign_objects, read_rows
+from hauberk.audit._sqlite import SqliteStore
+from hauberk.audit._sqlite_read import foreign_objects, read_rows
 from hauberk.audit._store import AuditStore
 from hauberk.errors import TamperedError
 
@@ -53,7 +54,7 @@ class VerifyReport:
 
     def as_json(self) -> dict[str, object]:
         """Plain values for `json.dumps`."""
-        return {"intact": self.intact} | asdict(self)
+        return {"intact": self.intact, **asdict(self)}
 
 
 def verify_trail(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -41,9 +42,7 @@ def show_version(
 
 
 if find_spec("hauberk.cli.demo") is not None:
-    from hauberk.cli.demo import demo
-
-    app.command("demo")(demo)
+    app.command("demo")(import_module("hauberk.cli.demo").demo)
 
 
 def main() -> None:
