@@ -81,6 +81,9 @@ def prepared(schema: Mapping[str, object]) -> Any:
 
 def _strict(schema: object, at: str, *, tighten: bool) -> Any:
     """A copy of the schema in which every keyword is known and means its type."""
+    if schema is False and at.rpartition(".")[2] not in _ONES:
+        # The same thing, said so that jsonschema tells which argument it is.
+        return {"not": {}}
     if isinstance(schema, bool):
         return schema
     if not _is_schema(schema):

@@ -125,7 +125,7 @@ def _violation(error: ValidationError) -> Violation:
 
 
 def _wanted(keyword: str, value: object) -> str:
-    if not keyword:
+    if not keyword or (keyword == "not" and value == {}):
         return "is not allowed"
     shown = " or ".join(map(str, value)) if is_list(value) else value
     return _WANTS.get(keyword, f"must satisfy `{keyword}`").format(shown)
