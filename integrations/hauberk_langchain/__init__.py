@@ -8,14 +8,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from hauberk.errors import MissingExtraError
 
-try:
-    import langchain_core as _langchain_core  # noqa: F401 - only to see that it is there
-except ImportError as _error:
-    raise MissingExtraError("langchain", needed_for="hauberk_langchain") from _error
+if find_spec("langchain_core") is None:
+    raise MissingExtraError("langchain", needed_for="hauberk_langchain")
 
 from hauberk_langchain._errors import (
     RunApprovalRequiredError,
@@ -46,8 +45,8 @@ def __getattr__(name: str) -> object:
     if name != "HauberkMiddleware":
         raise AttributeError(f"module 'hauberk_langchain' has no attribute {name!r}")
     try:
-        from hauberk_langchain._middleware import HauberkMiddleware as found  # noqa: PLC0415
+        from hauberk_langchain import _middleware  # noqa: PLC0415 - see above
     except ImportError as error:
         raise MissingExtraError("langchain", needed_for="HauberkMiddleware") from error
-    globals()[name] = found
-    return found
+    globals()[name] = _middleware.HauberkMiddleware
+    return _middleware.HauberkMiddleware

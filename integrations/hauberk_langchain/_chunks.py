@@ -30,8 +30,10 @@ _FIRST_OWN_INDEX = 1_000_000
 class ChunkFilter(Protocol[C]):
     """Puts the pieces of one streamed answer through a guard's stream."""
 
-    usage: Usage | None
-    """What the answer used, as far as the chunks said it."""
+    @property
+    def usage(self) -> Usage | None:
+        """What the answer used, as far as the chunks said it."""
+        ...
 
     def feed(self, chunk: C) -> C:
         """A copy of the chunk with what may be shown now."""
@@ -47,7 +49,11 @@ class TextChunkFilter:
 
     def __init__(self, stream: GuardStream) -> None:
         self._stream = stream
-        self.usage: Usage | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """Not known: string models do not say."""
+        return None
 
     def feed(self, chunk: GenerationChunk) -> GenerationChunk:
         """A copy of the chunk with what may be shown now."""
@@ -94,7 +100,7 @@ class ChatChunkFilter:
                 update["chunk_position"] = None
         new = message.model_copy(update=update)
         if isinstance(new, AIMessageChunk) and new.tool_call_chunks:
-            new = new.init_tool_calls()
+            new = cast("Any", new).init_tool_calls()
         return ChatGenerationChunk(
             message=cast("AIMessageChunk", new), generation_info=chunk.generation_info
         )
@@ -110,7 +116,7 @@ class ChatChunkFilter:
                 parts[field] = _joined(parts.get(field), part)
         if len(parts) == 1 and not parts["content"] and not self._last:
             return None
-        chunks = [{"name": None, "id": None, **c} for c in parts.pop("tool_call_chunks", [])]
+        chunks: Any = [{"name": None, "id": None, **c} for c in parts.pop("tool_call_chunks", [])]
         message = AIMessageChunk(
             id=self._ident, chunk_position="last", tool_call_chunks=chunks, **parts
         )

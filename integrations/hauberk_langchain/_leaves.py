@@ -167,4 +167,4 @@ def _same(new: Sequence[object], old: Sequence[object]) -> bool:
 
 def _check(depth: int) -> None:
     if depth <= 0:
-        raise TooDeepError(MAX_DEPTH)
+        raise TooDeepError

@@ -9,12 +9,12 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from langchain.agents.middleware import AgentMiddleware
 from langchain.agents.middleware.types import ModelRequest, ModelResponse
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 
@@ -69,7 +69,7 @@ class HauberkMiddleware(AgentMiddleware[Any, Any, Any]):
         """One tool call, guarded."""
         with self._armed(), hard_stops:
             if request.tool is not None:
-                return handler(self._tool(request))
+                return handler(self._seen(request, request.tool))
             event = self._stray(request)
             codec = ResultCodec(event.tool or "")
             result = run_tool(self.guard, event, lambda _: handler(request), codec)
@@ -81,7 +81,7 @@ class HauberkMiddleware(AgentMiddleware[Any, Any, Any]):
         """The same, on an event loop."""
         with self._armed(), hard_stops:
             if request.tool is not None:
-                return await handler(self._tool(request))
+                return await handler(self._seen(request, request.tool))
             event = self._stray(request)
             codec = ResultCodec(event.tool or "")
             result = await arun_tool(self.guard, event, lambda _: handler(request), codec)
@@ -92,12 +92,10 @@ class HauberkMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def _model(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
         # Beside the scope: for a model class that goes around LangChain's own methods.
-        if isinstance(request.model, BaseChatModel):
-            return request.override(model=view(request.model, (self.guard,)))
-        return request
+        return request.override(model=view(request.model, (self.guard,)))
 
-    def _tool(self, request: ToolCallRequest) -> ToolCallRequest:
-        return request.override(tool=view(request.tool, (self.guard,)))
+    def _seen(self, request: ToolCallRequest, tool: BaseTool) -> ToolCallRequest:
+        return request.override(tool=view(tool, (self.guard,)))
 
     def _stray(self, request: ToolCallRequest) -> Event:
         """The call of a tool that the agent does not have."""
@@ -109,7 +107,7 @@ class HauberkMiddleware(AgentMiddleware[Any, Any, Any]):
         )
 
 
-def _told(result: object, request: ToolCallRequest) -> Any:
+def _told(result: object, request: ToolCallRequest) -> ToolAnswer:
     if isinstance(result, Refused):
         return denial(result, request.tool_call["name"], request.tool_call["id"])
-    return result
+    return cast("ToolAnswer", result)

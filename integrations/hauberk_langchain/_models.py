@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel, BaseLLM
-from langchain_core.outputs import Generation, LLMResult
+from langchain_core.outputs import LLMResult
 
 from hauberk import Event, Guard, Segment, Stage, Usage
 from hauberk._stream import GuardStream
@@ -62,7 +62,7 @@ class TextCodec:
         """A copy of the answer with these texts."""
         texts = iter(segments)
         rows = [
-            [cast("Generation", one.model_copy(update={"text": next(texts).text})) for one in row]
+            [one.model_copy(update={"text": next(texts).text}) for one in row]
             for row in answer.generations
         ]
         return LLMResult(generations=cast("Any", rows), llm_output=answer.llm_output)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.retrievers import BaseRetriever
@@ -65,20 +65,8 @@ def teach() -> None:
         if _done:
             return
         for model in (BaseChatModel, BaseLLM):
-            for name in ("generate", "agenerate"):
-                _patch(model, name, _GENERATE_PLACE)
-            for name in ("invoke", "ainvoke"):
-                _wrap(model, name)
-            for name in ("stream", "astream"):
-                _patch(model, name, None)
-        for name in ("_chat_model_stream_v3", "_achat_model_stream_v3"):
-            if hasattr(BaseChatModel, name):
-                _patch(BaseChatModel, name, None)
-        for name in ("invoke", "ainvoke", "stream", "astream", "transform", "atransform"):
-            _wrap(RunnableSequence, name)
-        for graph in _graphs():
-            for name in ("stream", "astream"):
-                _wrap(graph, name)
+            _patch_models(model)
+        _patch_chains()
         _patch_tools()
         _patch_retrievers()
         _done = True
@@ -112,8 +100,10 @@ def _attached(given: object) -> Iterator[Guard]:
 def _callbacks(config: object) -> object:
     """The callbacks of a config, or of the one around when it names none."""
     for one in (config, var_child_runnable_config.get()):
-        if isinstance(one, Mapping) and one.get("callbacks") is not None:
-            return one["callbacks"]
+        if isinstance(one, Mapping):
+            found: object = cast("Mapping[str, object]", one).get("callbacks")
+            if found is not None:
+                return found
     return None
 
 
@@ -140,6 +130,24 @@ def _patch(kind: type[Any], name: str, place: int | None) -> None:
         return (view(self, guards) if guards else self), scope
 
     setattr(kind, name, scoped(getattr(kind, name), prepare))
+
+
+def _patch_models(kind: type[Any]) -> None:
+    for name in ("invoke", "ainvoke"):
+        _wrap(kind, name)
+    for name in ("generate", "agenerate"):
+        _patch(kind, name, _GENERATE_PLACE)
+    for name in ("stream", "astream", "_chat_model_stream_v3", "_achat_model_stream_v3"):
+        if hasattr(kind, name):
+            _patch(kind, name, None)
+
+
+def _patch_chains() -> None:
+    for name in ("invoke", "ainvoke", "stream", "astream", "transform", "atransform"):
+        _wrap(RunnableSequence, name)
+    for graph in _graphs():
+        for name in ("stream", "astream"):
+            _wrap(graph, name)
 
 
 def _patch_tools() -> None:

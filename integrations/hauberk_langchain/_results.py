@@ -35,7 +35,7 @@ def change_result(value: Any, change: Change, path: Path = (), depth: int = MAX_
         TooDeepError: `value` is nested too deep.
     """
     if depth <= 0:
-        raise TooDeepError(MAX_DEPTH)
+        raise TooDeepError
     if isinstance(value, str):
         return change(path, value)
     if isinstance(value, ToolMessage):
@@ -43,9 +43,8 @@ def change_result(value: Any, change: Change, path: Path = (), depth: int = MAX_
     if isinstance(value, BaseMessage):
         return change_message(value, change)
     if isinstance(value, Mapping):
-        known = cast("Mapping[Any, Any]", value)
-        new = _changed(known, change, path, depth)
-        return value if new is None else {**known, **new}
+        new = _changed(value, change, path, depth)
+        return value if new is None else {**value, **new}
     if isinstance(value, (list, tuple, set, frozenset)):
         return _sequence(cast("Sequence[Any]", value), change, path, depth)
     return _record(value, change, path, depth)
@@ -57,7 +56,7 @@ def _sequence(value: Sequence[Any], change: Change, path: Path, depth: int) -> A
         return value
     if isinstance(value, tuple) and hasattr(value, "_make"):  # a named tuple
         return cast("Any", value)._make(new)
-    return type(value)(cast("Any", new))
+    return cast("Any", type(value))(new)
 
 
 def _record(value: Any, change: Change, path: Path, depth: int) -> Any:

@@ -71,7 +71,8 @@ class Surroundings:
     """(object, guard) of the crossings under way: what they call within themselves passes."""
 
 
-_around: ContextVar[Surroundings] = ContextVar("hauberk_langchain", default=Surroundings())
+_NOTHING = Surroundings()
+_around: ContextVar[Surroundings] = ContextVar("hauberk_langchain", default=_NOTHING)
 
 
 def around() -> Surroundings:

@@ -86,12 +86,12 @@ def view(obj: T, guards: tuple[Guard, ...]) -> T:
     return cast("T", other)
 
 
-def _base(obj: object) -> type[Any]:
-    return cast("type[Any]", getattr(type(obj), _BASE, type(obj)))
+def _base(obj: object) -> Any:
+    return getattr(type(obj), _BASE, type(obj))
 
 
 @lru_cache(maxsize=_MAX_CLASSES)
-def _seam_class(base: type[Any], guards: tuple[Guard, ...], *, view: bool) -> type[Any]:
+def _seam_class(base: Any, guards: tuple[Guard, ...], *, view: bool) -> type[Any]:
     names: dict[str, Any] = {
         "__module__": base.__module__,
         "__qualname__": base.__qualname__,
@@ -103,7 +103,7 @@ def _seam_class(base: type[Any], guards: tuple[Guard, ...], *, view: bool) -> ty
     }
     if view and hasattr(base, "__del__"):
         names["__del__"] = lambda _self: None  # the state is not the view's to close
-    made = type(base)(base.__name__, (base,), names)
+    made: type[Any] = cast("Any", type(base))(base.__name__, (base,), names)
     for native in ("_stream_chat_model_events", "_astream_chat_model_events"):
         if hasattr(made, native):
             # Without them LangChain makes the same events of the guarded `_stream`. Set here:
@@ -148,7 +148,8 @@ def _retriever_methods(base: type[Any]) -> dict[str, Any]:
         return retrieve(guards_of(self), config, lambda: invoke_(self, *args, **kwargs))
 
     async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return await aretrieve(guards_of(self), lambda: ainvoke_(self, *args, **kwargs))
+        config = config_of(args, kwargs)
+        return await aretrieve(guards_of(self), config, lambda: ainvoke_(self, *args, **kwargs))
 
     return {"invoke": invoke, "ainvoke": ainvoke}
 
@@ -238,7 +239,7 @@ def _like(original: Any, call: Any) -> Any:
 
 def _reduce_ex(self: Any, protocol: Any) -> tuple[Any, ...]:
     base = _base(self)
-    reduced = base.__reduce_ex__(self, protocol)
+    reduced: tuple[Any, ...] = cast("Any", base).__reduce_ex__(self, protocol)
     # (copyreg.__newobj__, (class, *args), state, ...): only the class is ours.
     build, (_, *rest), *more = reduced
     tokens = tuple(_token(guard) for guard in guards_of(self))
@@ -246,7 +247,7 @@ def _reduce_ex(self: Any, protocol: Any) -> tuple[Any, ...]:
 
 
 def _revive(
-    build: Callable[..., object], base: type[Any], tokens: tuple[str, ...], rest: list[Any]
+    build: Callable[..., object], base: Any, tokens: tuple[str, ...], rest: list[Any]
 ) -> object:
     guards = tuple(_by_token.get(token) or _lost_guard() for token in tokens)
     return build(_seam_class(base, guards, view=False), *rest)

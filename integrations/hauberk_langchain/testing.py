@@ -9,7 +9,7 @@ Rules:
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -43,7 +43,7 @@ from hauberk.testing._brain import (
     count_tokens,
 )
 
-_ROLES: dict[type[BaseMessage], Role] = {
+_ROLES: Mapping[type[BaseMessage], Role] = {
     SystemMessage: "system",
     HumanMessage: "user",
     AIMessage: "assistant",
@@ -208,11 +208,17 @@ def _call_chunk(piece: str, index: int, call: Any) -> ChatGenerationChunk:
     )
 
 
+def _role(message: BaseMessage) -> Role:
+    for kind, role in _ROLES.items():
+        if isinstance(message, kind):
+            return role
+    return "user"
+
+
 def _turn(message: BaseMessage) -> Turn:
-    role: Role = next((r for kind, r in _ROLES.items() if isinstance(message, kind)), "user")
     calls = message.tool_calls if isinstance(message, AIMessage) else []
     return Turn(
-        role=role,
+        role=_role(message),
         text=str(message.text),
         tool=message.name if isinstance(message, ToolMessage) else None,
         calls=tuple(
