@@ -1,4 +1,4 @@
-"""One linear pass that says which recognizers can match a text at all.
+r"""One linear pass that says which recognizers can match a text at all.
 
 Presidio tries each of its patterns on each text; most texts hold nothing. Here all patterns are
 loosened into one RE2 set, which is searched once.
@@ -6,7 +6,7 @@ loosened into one RE2 set, which is searched once.
 Rules:
 * The loosened pattern matches wherever the pattern matches (a superset): look-arounds, anchors and
   word boundaries are dropped, back references become the group that they repeat.
-* RE2's `\\d`, `\\w` and `\\s` are ASCII, Presidio's are Unicode: they are widened.
+* RE2's `\d`, `\w` and `\s` are ASCII, Presidio's are Unicode: they are widened.
 * A recognizer whose patterns are unknown, or cannot be loosened, is always run.
 """
 
@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
-import re2
+import re2  # type: ignore[import-untyped]  # it ships no types
 
 if TYPE_CHECKING:
     from presidio_analyzer import EntityRecognizer, Pattern
@@ -91,10 +91,10 @@ def gates_of(recognizer: EntityRecognizer) -> list[str] | None:
 
 
 def loosened(pattern: str, *, fold: bool) -> str | None:
-    """A pattern for RE2 that matches wherever `pattern` does; None when there is none.
+    r"""A pattern for RE2 that matches wherever `pattern` does; None when there is none.
 
     Example:
-        >>> loosened(r"(?<!x)[0-9]{2}([:-])a\\1b", fold=False)
+        >>> loosened(r"(?<!x)[0-9]{2}([:-])a\1b", fold=False)
         '(?s)[0-9]{2}([:-])a([:-])b'
     """
     try:

@@ -1,7 +1,7 @@
-"""A JSON document in pieces, as characters that know how they were written and where they stand.
+r"""A JSON document in pieces, as characters that know how they were written and where they stand.
 
 Rules:
-* The characters are those that the strings mean: `\\u003c` is one character, `<`.
+* The characters are those that the strings mean: `\u003c` is one character, `<`.
 * Joined, the written forms are the document, unchanged.
 * An escape that is cut by the end of a piece waits for the next one.
 * A document that is no JSON is passed on, character by character.

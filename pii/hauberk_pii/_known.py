@@ -129,7 +129,7 @@ def _wanted(value: Value) -> Iterator[_Wanted]:
         )
         yield full
     for word in words:
-        part = word.strip(".,'’\"-")
+        part = word.strip(".,'\u2019\"-")
         if _telling(part):
             found = _WORD.match(part)
             if found is not None:

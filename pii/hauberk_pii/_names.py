@@ -9,6 +9,7 @@ Rules:
 * A single common word is no name: "Dear Customer", "Name: Monday".
 * All patterns are bounded: a text costs time in proportion to its length.
 """
+# ruff: noqa: ARG002 - Presidio asks for these parameters
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ _SCORE = 0.85
 _BEFORE_ADDRESS = 96
 """Characters before an address in which its owner's name is looked for."""
 
-_W = r"[^\W\d_]{1,40}(?:['’\-][^\W\d_]{1,40}){0,3}"
+_Q = "['\u2019]"
+_W = r"[^\W\d_]{1,40}(?:['\u2019\-][^\W\d_]{1,40}){0,3}"
 _WORD = rf"(?:[^\W\d_]\.|{_W})"
 _NAME = rf"(?P<name>{_WORD}(?:[ \t]{{1,2}}{_WORD}){{0,4}})(?!\w)"
 _END = r"(?:\\n|\\r|[\r\n])"
@@ -56,7 +58,7 @@ _Rule = tuple[re.Pattern[str], int]
 _RULES: tuple[_Rule, ...] = (
     # What goes before, and how many words the name must have.
     (re.compile(rf"(?<!\w){_TITLE}\.?[ \t]{{1,2}}{_NAME}"), 1),
-    (re.compile(rf"(?i:(?<!\w){_HOLDER}[ _\-]?name(?:[ \t]is|['’]s)[ \t]{{1,3}}){_NAME}"), 1),
+    (re.compile(rf"(?i:(?<!\w){_HOLDER}[ _\-]?name(?:[ \t]is|{_Q}s)[ \t]{{1,3}}){_NAME}"), 1),
     (
         re.compile(
             rf"(?i:(?<!\w)[\"'*_]{{0,2}}{_PERSON_KEY}[\"'*_]{{0,2}}[ \t]?[:=][ \t]?[\"'*_]{{0,2}}[ \t]?)"
@@ -71,7 +73,7 @@ _RULES: tuple[_Rule, ...] = (
         ),
         2,
     ),
-    (re.compile(rf"(?i:(?<!\w)(?:I am|I['’]m|name is)[ \t]){_NAME}"), 2),
+    (re.compile(rf"(?i:(?<!\w)(?:I am|I{_Q}m|name is)[ \t]){_NAME}"), 2),
     (
         re.compile(
             rf"(?im:(?:^|\\n)(?:from|to|cc|bcc|reply-to|sender):[ \t]{{0,3}}\"?)"
@@ -88,7 +90,7 @@ _RULES: tuple[_Rule, ...] = (
     (
         re.compile(
             rf"(?i:(?:^|[\r\n.!?]|\\n)[ \t>]{{0,8}}{_SIGN_OFF}[,.!]?[ \t]{{0,4}}(?:{_END}[ \t>]{{0,4}}){{1,4}})"
-            rf"[\-–—~]{{0,2}}[ \t]?{_NAME}(?=[ \t,.]{{0,4}}(?:{_END}|\Z|\"))"
+            rf"[\-\u2013\u2014~]{{0,2}}[ \t]?{_NAME}(?=[ \t,.]{{0,4}}(?:{_END}|\Z|\"))"
         ),
         1,
     ),
@@ -102,9 +104,9 @@ class StructuredNameRecognizer(EntityRecognizer):
 
     gates = (
         rf"(?:^|[^A-Za-z0-9_]){_TITLE}\.?[ \t]",
-        r"(?i)name['’]?s?[ \t]?is[ \t]|name['’]s[ \t]",
+        rf"(?i)name{_Q}?s?[ \t]?is[ \t]|name{_Q}s[ \t]",
         rf"(?i)(?:{_PERSON_KEY}|name)[\"'*_]{{0,2}}[ \t]?[:=]",
-        r"(?i)(?:\bI am|\bI['’]m)[ \t][^ -@\[-`{-~]",
+        rf"(?i)(?:\bI am|\bI{_Q}m)[ \t][^ -@\[-`{-~]",
         r"(?i)(?:from|to|cc|sender):",
         rf"(?i){_GREETING}[ \t]",
         rf"(?i){_SIGN_OFF}[,.!]?[ \t]{{0,4}}(?:\\n|\\r|[\r\n])",
@@ -145,7 +147,7 @@ def _trimmed(
     """The part of a run of words that is a name, as offsets; nothing when none is."""
     words = [(m.start(), m.end(), m[0]) for m in re.finditer(r"\S+", name)]
     if from_end:
-        words = words[::-1]
+        words.reverse()
     count = 0
     while count < len(words) and _may_be_part(words[count][2]):
         count += 1
@@ -153,7 +155,7 @@ def _trimmed(
     while words and not words[-1][2][0].isupper():
         words.pop()
     if from_end:
-        words = words[::-1]
+        words.reverse()
     words = _without_common(words)
     if len(words) >= least and not all(_common(word) for _, _, word in words):
         left, right = words[0][0], words[-1][1]

@@ -1,4 +1,4 @@
-"""Pseudonyms: how they are written, how a model may spell them, and who remembers the values.
+r"""Pseudonyms: how they are written, how a model may spell them, and who remembers the values.
 
 `<PERSON_1>` stands for one exact text. "Ada@x.com" and "ada@x.com" are two texts with two
 pseudonyms: only so does each come back as it was.
@@ -6,8 +6,8 @@ pseudonyms: only so does each come back as it was.
 Rules:
 * One text has one pseudonym for the whole session, whatever type it is found as later; two texts
   never share one.
-* Read tolerantly, in clear cases only: `<person_1>`, `<PERSON 1>`, `<PERSON\\_1>`, `&lt;PERSON_1&gt;`,
-  `\\u003cPERSON_1\\u003e`, and the bare word `PERSON_1`. Nothing else is touched.
+* Read tolerantly, in clear cases only: `<person_1>`, `<PERSON 1>`, `<PERSON\_1>`, `&lt;PERSON_1&gt;`,
+  `\u003cPERSON_1\u003e`, and the bare word `PERSON_1`. Nothing else is touched.
 * Whatever in a text reads like a pseudonym is masked as `<LITERAL_1>`, so that restoring what was
   masked gives the same text, for all texts.
 * A vault that is full refuses; it forgets nothing.

@@ -8,6 +8,7 @@ Rules:
 * A recognizer that would take quadratic time runs on the stretches that can hold a match.
 * `gates` are RE2 patterns; where none of them matches, the recognizer finds nothing.
 """
+# ruff: noqa: ARG002 - Presidio asks for these parameters
 
 from __future__ import annotations
 
@@ -95,7 +96,7 @@ class WindowedPhoneRecognizer(PhoneRecognizer):
             if len(self._DIGITS.findall(run[0])) >= _MIN_PHONE_DIGITS:
                 # One more character on each side: letters there mean that it is no number.
                 left = max(0, run.start() - 1)
-                inner = super().analyze(text[left : run.end() + 1], entities, nlp_artifacts)
+                inner = super().analyze(text[left : run.end() + 1], entities)
                 found += _shifted(inner, left)
         return [result for result in found if self._long(text[result.start : result.end])]
 
@@ -216,7 +217,7 @@ def result_of(
         end=end,
         score=score,
         recognition_metadata={
-            RecognizerResult.RECOGNIZER_NAME_KEY: recognizer.name,
+            RecognizerResult.RECOGNIZER_NAME_KEY: str(getattr(recognizer, "name", "")),
             RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id,
         },
     )

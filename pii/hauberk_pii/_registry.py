@@ -4,6 +4,7 @@ Rules:
 * A type that we have a recognizer for is ours; the rest is Presidio's.
 * National recognizers of the text's language are known beside the English and general ones.
 """
+# ruff: noqa: ARG002 - Presidio asks for these parameters
 
 from __future__ import annotations
 

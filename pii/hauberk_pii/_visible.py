@@ -41,10 +41,10 @@ class Visible:
 
 
 def visible(text: str) -> Visible:
-    """What a reader sees of a text.
+    r"""What a reader sees of a text.
 
     Example:
-        >>> visible("ada@ex\\u200bample.com").text
+        >>> visible("ada@ex\u200bample.com").text
         'ada@example.com'
     """
     if text.isascii():
