@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
@@ -54,46 +56,50 @@ _SIGN_OFF = (
     r"thank you|respectfully(?: yours)?|all the best)"
 )
 
-_Rule = tuple[re.Pattern[str], int]
-_RULES: tuple[_Rule, ...] = (
-    # What goes before, and how many words the name must have.
-    (re.compile(rf"(?<!\w){_TITLE}\.?[ \t]{{1,2}}{_NAME}"), 1),
-    (re.compile(rf"(?i:(?<!\w){_HOLDER}[ _\-]?name(?:[ \t]is|{_Q}s)[ \t]{{1,3}}){_NAME}"), 1),
-    (
-        re.compile(
-            rf"(?i:(?<!\w)[\"'*_]{{0,2}}{_PERSON_KEY}[\"'*_]{{0,2}}[ \t]?[:=][ \t]?[\"'*_]{{0,2}}[ \t]?)"
-            rf"{_NAME}"
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Where a name stands."""
+
+    before: str
+    """Pattern of what goes before it."""
+    after: str = ""
+    """Pattern of what must follow it."""
+    least: int = 1
+    """Words that it must have: more where less says that it is a name."""
+
+    def compiled(self) -> re.Pattern[str]:
+        return re.compile(self.before + _NAME + self.after)
+
+
+_MARKS = r"[\"'*_]{0,2}"
+_COLON = rf"{_MARKS}[ \t]?[:=][ \t]?{_MARKS}[ \t]?"
+_LINE = r"(?:^|[\r\n]|\\n)"
+
+_RULES = tuple(
+    (rule.compiled(), rule.least)
+    for rule in (
+        _Rule(rf"(?<!\w){_TITLE}\.?[ \t]{{1,2}}"),
+        _Rule(rf"(?i:(?<!\w){_HOLDER}[ _\-]?name(?:[ \t]is|{_Q}s)[ \t]{{1,3}})"),
+        _Rule(rf"(?i:(?<!\w){_MARKS}{_PERSON_KEY}{_COLON})"),
+        # Products and companies have names too: one word is not enough here.
+        _Rule(rf"(?i:(?:^|[\r\n,;{{(|>]|\\n)[ \t\"'*_\-]{{0,8}}name{_COLON})", least=2),
+        _Rule(rf"(?i:(?<!\w)(?:I am|I{_Q}m|name is)[ \t])", least=2),
+        _Rule(
+            rf"(?i:{_LINE}(?:from|to|cc|bcc|reply-to|sender):[ \t]{{0,3}}\"?)",
+            after=rf"(?=\"?[ \t]{{0,3}}(?:{_END}|\Z|[,;<]))",
+            least=2,
         ),
-        1,
-    ),
-    (
-        re.compile(
-            rf"(?i:(?:^|[\r\n,;{{(|>]|\\n)[ \t\"'*_\-]{{0,8}}name[\"'*_]{{0,2}}[ \t]?[:=][ \t]?[\"'*_]{{0,2}}[ \t]?)"
-            rf"{_NAME}"
+        _Rule(
+            rf"(?i:{_LINE}[ \t>\"'*]{{0,8}}{_GREETING}[ \t]{{1,2}})",
+            after=rf"(?=[,!:.]|{_END})",
         ),
-        2,
-    ),
-    (re.compile(rf"(?i:(?<!\w)(?:I am|I{_Q}m|name is)[ \t]){_NAME}"), 2),
-    (
-        re.compile(
-            rf"(?im:(?:^|\\n)(?:from|to|cc|bcc|reply-to|sender):[ \t]{{0,3}}\"?)"
-            rf"{_NAME}(?=\"?[ \t]{{0,3}}(?:{_END}|\Z|,|;))"
+        _Rule(
+            rf"(?i:(?:{_LINE}|[.!?])[ \t>]{{0,8}}{_SIGN_OFF}[,.!]?[ \t]{{0,4}}"
+            rf"(?:{_END}[ \t>]{{0,4}}){{1,4}})[\-\u2013\u2014~]{{0,2}}[ \t]?",
+            after=rf"(?=[ \t,.]{{0,4}}(?:{_END}|\Z|\"))",
         ),
-        2,
-    ),
-    (
-        re.compile(
-            rf"(?i:(?:^|[\r\n>]|\\n)[ \t\"'*]{{0,8}}{_GREETING}[ \t]{{1,2}}){_NAME}(?=[,!:.]|{_END})"
-        ),
-        1,
-    ),
-    (
-        re.compile(
-            rf"(?i:(?:^|[\r\n.!?]|\\n)[ \t>]{{0,8}}{_SIGN_OFF}[,.!]?[ \t]{{0,4}}(?:{_END}[ \t>]{{0,4}}){{1,4}})"
-            rf"[\-\u2013\u2014~]{{0,2}}[ \t]?{_NAME}(?=[ \t,.]{{0,4}}(?:{_END}|\Z|\"))"
-        ),
-        1,
-    ),
+    )
 )
 _ADDRESS = re.compile(r"<[^<>\s@]{1,64}@")
 _OWNER = re.compile(rf"(?<!\w){_NAME}[\"']?[ \t]{{0,3}}\Z")
@@ -106,7 +112,7 @@ class StructuredNameRecognizer(EntityRecognizer):
         rf"(?:^|[^A-Za-z0-9_]){_TITLE}\.?[ \t]",
         rf"(?i)name{_Q}?s?[ \t]?is[ \t]|name{_Q}s[ \t]",
         rf"(?i)(?:{_PERSON_KEY}|name)[\"'*_]{{0,2}}[ \t]?[:=]",
-        rf"(?i)(?:\bI am|\bI{_Q}m)[ \t][^ -@\[-`{-~]",
+        rf"(?i)(?:\bI am|\bI{_Q}m)[ \t][^ -@\[-`{{-~]",
         r"(?i)(?:from|to|cc|sender):",
         rf"(?i){_GREETING}[ \t]",
         rf"(?i){_SIGN_OFF}[,.!]?[ \t]{{0,4}}(?:\\n|\\r|[\r\n])",
@@ -144,42 +150,42 @@ def _by_addresses(text: str) -> Iterator[tuple[int, int]]:
 def _trimmed(
     name: str, start: int, *, least: int, from_end: bool = False
 ) -> Iterator[tuple[int, int]]:
-    """The part of a run of words that is a name, as offsets; nothing when none is."""
-    words = [(m.start(), m.end(), m[0]) for m in re.finditer(r"\S+", name)]
+    """The part of a run of words that is a name, as offsets; nothing when none is.
+
+    Args:
+        name: The run of words.
+        start: Where it starts in the text.
+        least: Words that the name must have.
+        from_end: The name ends with the run, instead of starting with it.
+    """
+    words = list(re.finditer(r"\S+", name))
     if from_end:
-        words.reverse()
-    count = 0
-    while count < len(words) and _may_be_part(words[count][2]):
-        count += 1
-    words = words[:count]
-    while words and not words[-1][2][0].isupper():
+        words = list(takewhile(_may_be_part, reversed(words)))[::-1]
+        words = list(dropwhile(_is_particle, words))
+    else:
+        words = list(takewhile(_may_be_part, words))
+    while words and _is_particle(words[-1]):
         words.pop()
-    if from_end:
-        words.reverse()
-    words = _without_common(words)
-    if len(words) >= least and not all(_common(word) for _, _, word in words):
-        left, right = words[0][0], words[-1][1]
-        # A lone dot belongs to the sentence, unless it ends an initial.
-        right -= name[left:right].endswith(".") and right - words[-1][0] > 2  # noqa: PLR2004
-        if right - left > 1:
-            yield start + left, start + right
+    if len(words) < least or all(_is_common(word) for word in words):
+        return
+    left, last = words[0].start(), words[-1]
+    # A dot belongs to an initial; after a longer word it ends the sentence.
+    right = last.start() + len(last[0].rstrip(".")) if len(last[0]) > _INITIAL else last.end()
+    if right - left > 1:
+        yield start + left, start + right
 
 
-def _without_common(words: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """Cut at words that end a name: "Ada Byron The"."""
-    while words and words[-1][2].casefold() in COMMON and len(words) > 1 and _common_end(words):
-        words = words[:-1]
-    return words
+_INITIAL = 2
+"""Characters of an initial with its dot."""
 
 
-def _common_end(words: list[tuple[int, int, str]]) -> bool:
-    # Two words may well be a name whose second is a common word: "Ada King", "Rose Brown".
-    return len(words) > 2  # noqa: PLR2004
+def _may_be_part(word: re.Match[str]) -> bool:
+    return word[0][0].isupper() or _is_particle(word)
 
 
-def _may_be_part(word: str) -> bool:
-    return word[0].isupper() or word.casefold() in PARTICLES
+def _is_particle(word: re.Match[str]) -> bool:
+    return word[0] in PARTICLES
 
 
-def _common(word: str) -> bool:
-    return word.casefold().rstrip(".") in COMMON
+def _is_common(word: re.Match[str]) -> bool:
+    return word[0].rstrip(".").casefold() in COMMON
