@@ -12,6 +12,7 @@ import base64
 import binascii
 import codecs
 import re
+import sys
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote_to_bytes
 
@@ -46,6 +47,11 @@ _LEET_L = re.compile(r"(?<=l)1|1(?=l)|(?<=[ae])1\b")
 
 _TAGS = re.compile("(?<!\U0001f3f4)[\U000e0020-\U000e007e]{4,}")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{8,}")
+
+# Sixteen selectors in one block and 240 in another: together a byte each.
+_SELECTOR_BYTES = {chr(0xFE00 + n): n for n in range(16)} | {
+    chr(0xE0100 + n): n + 16 for n in range(240)
+}
 
 _BREAKS = {"n": "\n", "r": "\n", "t": "\t", "v": "\n", "f": "\n"}
 
@@ -146,8 +152,7 @@ def _read_tags(run: str) -> str:
 
 
 def _read_selectors(run: str) -> str:
-    codes = (ord(char) for char in run)
-    return _readable(bytes(c - 0xFE00 if c < 0xE0100 else c - 0xE0100 + 16 for c in codes))
+    return _readable(bytes(_SELECTOR_BYTES[char] for char in run))
 
 
 def _escapes(text: str) -> Iterator[tuple[int, int, str]]:
@@ -156,7 +161,7 @@ def _escapes(text: str) -> Iterator[tuple[int, int, str]]:
         if code is None:
             sign = found.group(5)
             yield *found.span(), _BREAKS.get(sign, sign)
-        elif int(code, 16) <= 0x10FFFF:
+        elif int(code, 16) <= sys.maxunicode:
             yield *found.span(), chr(int(code, 16))
 
 

@@ -9,6 +9,8 @@ Rules:
 * Plain ASCII text costs next to nothing.
 """
 
+# ruff: noqa: RUF001 - this file is about characters that look alike
+
 from __future__ import annotations
 
 import re
@@ -25,12 +27,16 @@ _IRREGULARS = re.compile(_IRREGULAR + "+")
 _TABLE_LIMIT = 50_000
 """Characters remembered per table, so that a text of all Unicode does not fill the memory."""
 
-_CONTROLS = {code: None for code in (*range(9), 11, 12, *range(14, 32), 127)}
+_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
 
-_IGNORABLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800"  # fillers and joiners
+    "\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"  # variation selectors
+    "\U0010fffe\U0010ffff]"  # noncharacters
+)
 """Invisible characters that Unicode does not class as format characters."""
 
-_SIGNS = str.maketrans("“”„‟«»‘’‚‛‹›`´‐‑‒–—―−⁄∕", "\"\"\"\"\"\"''''''''-------//")  # noqa: RUF001 - the point
+_SIGNS = str.maketrans("“”„‟«»‘’‚‛‹›`´‐‑‒–—―−⁄∕", "\"\"\"\"\"\"''''''''-------//")
 
 
 class _Table(dict[int, int]):
@@ -49,15 +55,7 @@ class _Table(dict[int, int]):
 
 
 def _is_invisible(char: str) -> bool:
-    code = ord(char)
-    return (
-        unicodedata.category(char) in ("Cf", "Cc")
-        or char in _IGNORABLE
-        or 0xFE00 <= code <= 0xFE0F  # variation selectors
-        or 0xE0100 <= code <= 0xE01EF  # more of them
-        or 0x180B <= code <= 0x180F  # Mongolian ones
-        or code >= 0x10FFFE
-    )
+    return unicodedata.category(char) in ("Cf", "Cc") or _UNSEEN.match(char) is not None
 
 
 def _cleaned(char: str) -> str:
@@ -81,10 +79,7 @@ _FOLD = _Table(_folded)
 
 _LOOKALIKES = str.maketrans(
     # Cyrillic, Greek, Armenian, and Latin extensions and small capitals, as `fold` leaves them.
-    "авеезікмнорстуѵхԝһԁҽӏԍѕјԛ"  # noqa: RUF001 - the point
-    "αβγεηικνορτυχωμ"  # noqa: RUF001 - the point
-    "օոսհցԁզ"
-    "ıɑɡɩʟɴʀʏɪᴀʙᴄᴅᴇꜰɢʜᴊᴋᴍᴏᴘꜱᴛᴜᴠᴡᴢłøđ",  # noqa: RUF001 - the point
+    "авеезікмнорстуѵхԝһԁҽӏԍѕјԛαβγεηικνορτυχωμօոսհցԁզıɑɡɩʟɴʀʏɪᴀʙᴄᴅᴇꜰɢʜᴊᴋᴍᴏᴘꜱᴛᴜᴠᴡᴢłøđ",
     "abee3ikmhopctyvxwhdelgsjqabyenikvoptuxwmonuhgdqiagilnryiabcdefghjkmopstuvwzlod",
 )
 

@@ -20,13 +20,18 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]
 
 _NAME = re.compile(r"</?([A-Za-z][A-Za-z0-9:-]{0,30})")
 
-_INLINE = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_INLINE = _words(
     "a abbr b bdi bdo big cite code dfn em font i ins kbd mark nobr q s samp small span strike"
-    " strong sub sup tt u var wbr".split()
+    " strong sub sup tt u var wbr"
 )
 """Elements that do not part words."""
 
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+_VOID = _words("area base br col embed hr img input link meta source track wbr")
 
 _RAW = frozenset(("script", "style"))
 """Elements whose content is no text."""

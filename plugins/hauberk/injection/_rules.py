@@ -1,7 +1,8 @@
-"""The rule pack: loaded, checked, and compiled into one automaton.
+"""The rule pack: loaded, checked, and compiled together.
 
 Rules:
-* All patterns run as one `re2.Set`: one pass over a text, in linear time, whatever the patterns are.
+* One pass over a text says which rules may match; only those run. Linear time, whatever the
+  patterns are.
 * A pattern that RE2 cannot take is refused when the pack is loaded, with the reason.
 * A pattern is written in lower case; a blank in it stands for whatever may part two words, and
   `{{name}}` for a term of the pack.
@@ -15,18 +16,14 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-import re2
 from pydantic import BaseModel, ConfigDict, Field
 
-from hauberk.decisions import Severity
 from hauberk.errors import PolicyError
+from hauberk.injection._automaton import PatternError, Patterns
 from hauberk.injection._fold import fold_pattern
 from hauberk.policy import SeverityName
 
 PACK = "rules.yaml"
-
-MEMORY = 256 * 1024 * 1024
-"""Bytes that the automaton may use: it grows only with what texts make it do, typically to 10 MB."""
 
 _BLANK = r"(?:[\s[:punct:]]+)"
 _CLASS_OR_BLANK = re.compile(r"\[(?:\\.|[^\]\\])+\]| ")
@@ -89,27 +86,19 @@ class RulePack:
         self.categories = dict(categories or {})
         sources = [_source(rule, terms or {}) for rule in self.rules]
         self._check()
-        self._patterns = [
-            _compiled(rule, source) for rule, source in zip(self.rules, sources, strict=True)
-        ]
-        self._all = re2.Set.SearchSet(_options())
-        for source in sources:
-            self._all.Add(source)
-        self._all.Compile()
+        try:
+            self._patterns = Patterns(sources)
+        except PatternError as error:
+            problem = f"cannot be compiled ({error.reason})"
+            raise _refused(self.rules[error.index], problem) from None
 
-    def matching(self, text: bytes) -> Collection[int]:
-        """Indices of the rules that match a folded text (UTF-8)."""
-        found: Collection[int] = self._all.Match(text) or ()
-        return found
+    def candidates(self, raw: bytes) -> Collection[int]:
+        """Indices of the rules that may match a folded text (UTF-8)."""
+        return self._patterns.candidates(raw)
 
-    def span(self, index: int, text: bytes) -> tuple[int, int] | None:
+    def span(self, index: int, raw: bytes) -> tuple[int, int] | None:
         """Where rule number `index` matches first: (start, end) in characters."""
-        found = self._patterns[index].search(text)
-        if found is None:
-            return None
-        start, end = found.span()
-        before = len(text[:start].decode("utf-8", "replace"))
-        return before, before + len(text[start:end].decode("utf-8", "replace"))
+        return self._patterns.span(index, raw)
 
     def _check(self) -> None:
         ids = [rule.id for rule in self.rules]
@@ -136,14 +125,6 @@ def load_pack() -> RulePack:
     )
 
 
-def _options() -> Any:
-    options = re2.Options()
-    options.max_mem = MEMORY
-    options.never_capture = True
-    options.log_errors = False
-    return options
-
-
 def _source(rule: Rule, terms: Mapping[str, str]) -> str:
     source = rule.pattern
     # Terms may use terms; three rounds are more than the pack needs.
@@ -159,15 +140,6 @@ def _term(rule: Rule, name: str, terms: Mapping[str, str]) -> str:
     if name not in terms:
         raise _refused(rule, f"uses an unknown term {name!r}")
     return f"(?:{terms[name]})"
-
-
-def _compiled(rule: Rule, source: str) -> Any:
-    try:
-        return re2.compile(source, _options())
-    except re2.error as error:
-        reason = error.args[0]
-        detail = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        raise _refused(rule, f"cannot be compiled ({detail})") from None
 
 
 def _refused(rule: Rule, problem: str) -> PolicyError:
