@@ -2,7 +2,8 @@
 
 Rules:
 * A model call reserves one call, the tokens of its prompt (estimated), the most that it may answer,
-  and their price. It is refused when any limit would be passed, and the run is stopped.
+  and their price. It is refused when any limit would be passed, and the run is stopped (unless
+  other calls are under way).
 * The completion settles with the provider's counts; without them, with an estimate of what was sent
   and what came back. An answer from an application's cache is a call, but costs no tokens.
 * A tool call reserves one tool call; its result settles it.

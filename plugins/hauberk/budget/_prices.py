@@ -9,16 +9,25 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
 
 from hauberk.policy import ModelPrice
+
+if TYPE_CHECKING:
+    from genai_prices.types import PriceCalculation
 
 NANO_USD = 1_000_000_000
 """Billionths in a dollar."""
 
 _SCALE = 1_000_000
 """Prices are dollars per million tokens; they are kept as whole 1e-15 dollars per token."""
+
+
+Cost = Callable[[int, int], int]
+"""From tokens in and out to billionths of a dollar."""
 
 
 class PriceList:
@@ -37,8 +46,8 @@ class PriceList:
             prices: By exact model name.
             built_in: Look into `genai-prices` for the rest (180 ms for its import, at first use).
         """
-        self._rates = {
-            name: (_rate(price.input_usd), _rate(price.output_usd))
+        self._named = {
+            name: _flat(Decimal(str(price.input_usd)), Decimal(str(price.output_usd)))
             for name, price in prices.items()
         }
         self._built_in = built_in
@@ -47,29 +56,48 @@ class PriceList:
         """Cost of a call in billionths of a dollar, or None when no price is known."""
         if model is None:
             return None
-        rates = self._rates.get(model)
-        if rates is not None:
-            # Ceiling division, in whole numbers.
-            return -(-(input_tokens * rates[0] + output_tokens * rates[1]) // _SCALE)
-        return _listed(model, input_tokens, output_tokens) if self._built_in else None
+        found = self._named.get(model)
+        if found is None and self._built_in:
+            found = _listed(model)
+        return None if found is None else found(input_tokens, output_tokens)
 
 
-def _rate(usd_per_million: float) -> int:
-    exact = Decimal(str(usd_per_million)) * NANO_USD
-    return int(exact.to_integral_value(ROUND_CEILING))
+def _flat(input_usd: Decimal, output_usd: Decimal) -> Cost:
+    """The cost at fixed prices per million tokens."""
+    taken, given = _rounded_up(input_usd), _rounded_up(output_usd)
+    # Ceiling division, in whole numbers.
+    return lambda tokens_in, tokens_out: -(-(tokens_in * taken + tokens_out * given) // _SCALE)
 
 
-def _listed(model: str, input_tokens: int, output_tokens: int) -> int | None:
+def _rounded_up(usd: Decimal) -> int:
+    return int((usd * NANO_USD).to_integral_value(ROUND_CEILING))
+
+
+@lru_cache(maxsize=1024)
+def _listed(model: str) -> Cost | None:
+    """The cost of a model in `genai-prices`; None for one that it has no token prices for."""
+    try:
+        price = _calculated(model, 1, 1)
+    except LookupError:
+        return None
+    rates = price.model_price.input_mtok, price.model_price.output_mtok
+    if None in rates:
+        # Billed by the hour or the image: tokens would seem to be free.
+        return None
+    if all(isinstance(r, Decimal) for r in rates) and not isinstance(price.model.prices, list):
+        fixed = _flat(*cast("tuple[Decimal, Decimal]", rates))
+        if fixed(1, 1) == _rounded_up(price.total_price):
+            return fixed
+    # By tier, by date, or with a fee per request: asked each time.
+    return lambda taken, given: _rounded_up(_calculated(model, taken, given).total_price)
+
+
+def _calculated(model: str, tokens_in: int, tokens_out: int) -> PriceCalculation:
     from genai_prices import Usage, calc_price  # noqa: PLC0415 - for budgets in money only
 
     # Names as frameworks write them: `openai:gpt-4o` (LangChain), `models/gemini-2.5-pro` (Google).
     provider, colon, rest = model.removeprefix("models/").partition(":")
-    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
-    try:
-        if colon:
-            price = calc_price(usage, rest, provider_id=provider)
-        else:
-            price = calc_price(usage, provider)
-    except LookupError:
-        return None
-    return int((price.total_price * NANO_USD).to_integral_value(ROUND_CEILING))
+    usage = Usage(input_tokens=tokens_in, output_tokens=tokens_out)
+    if colon:
+        return calc_price(usage, rest, provider_id=provider)
+    return calc_price(usage, provider)

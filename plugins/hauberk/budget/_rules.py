@@ -4,12 +4,15 @@ Rules:
 * Tokens are estimated from the texts when nobody counted them; the provider's count replaces the
   estimate as soon as it is known.
 * A refusal says which limit, how much is used, reserved and asked for.
-* A shortage of tool calls lets the agent go on without tools; every other one stops the run.
+* A shortage of tool calls lets the agent go on without tools. Every other one stops the run, unless
+  a part of what is missing is only reserved: a stop would throw away the answers of the calls that
+  are under way, and what they do not use comes back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from hauberk.budget._prices import NANO_USD
 from hauberk.budget._store import Limits, Shortage
@@ -49,7 +52,7 @@ def limits_of(policy: BudgetPolicy) -> Limits:
         model_calls=policy.model_calls,
         tool_calls=policy.tool_calls,
         tokens=policy.tokens,
-        nano_usd=None if policy.usd is None else int(policy.usd * NANO_USD),
+        nano_usd=None if policy.usd is None else int(Decimal(str(policy.usd)) * NANO_USD),
         wall_time_s=policy.wall_time_s,
     )
 
@@ -80,10 +83,10 @@ def refused(short: Shortage) -> Decision:
             f"the session's budget for {_WORDS[short.dimension]} would be passed "
             f"({used} used, {reserved} reserved, {asked} asked for, limit {limit})"
         )
-    soft = short.dimension == "tool_calls"
-    if soft:
+    tools = short.dimension == "tool_calls"
+    if tools:
         reason += "; no more tools can be called, so answer with what is known"
-    return _denied(_RULES[short.dimension], reason, stop=not soft)
+    return _denied(_RULES[short.dimension], reason, stop=not tools and not short.reserved)
 
 
 def unpriced(model: str | None) -> Decision:
