@@ -159,7 +159,7 @@ def _called(name: str, shape: _Shape, guard: Guard, above: Above) -> Callable[..
             with inside(self):
                 return given.call(run, sent)
 
-        return run_model(guard, given.event(guard, self), call, shape.codec)  # type: ignore[arg-type]  # codec and method are of one shape
+        return run_model(guard, given.event(guard, self), call, shape.codec)
 
     return method
 
@@ -178,7 +178,7 @@ def _acalled(name: str, shape: _Shape, guard: Guard, above: Above) -> Callable[.
             with inside(self):
                 return await given.call(run, sent)
 
-        return await arun_model(guard, given.event(guard, self), call, shape.codec)  # type: ignore[arg-type]  # see above
+        return await arun_model(guard, given.event(guard, self), call, shape.codec)
 
     return method
 

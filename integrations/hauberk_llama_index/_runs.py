@@ -91,12 +91,11 @@ def _ain_session(name: str, above: Above) -> Callable[..., Any]:
 
 def _kept(answer: Any, session: Session) -> Any:
     """An answer that makes its model calls while it is read makes them in the session."""
-    if isinstance(answer, StreamingResponse) and isinstance(answer.response_gen, Generator):
-        answer.response_gen = _read_in(answer.response_gen, session)
-    if isinstance(answer, AsyncStreamingResponse) and isinstance(
-        answer.response_gen, AsyncGenerator
-    ):
-        answer.response_gen = _aread_in(answer.response_gen, session)
+    inner: Any = getattr(answer, "response_gen", None)
+    if isinstance(answer, StreamingResponse) and inner is not None:
+        answer.response_gen = _read_in(inner, session)
+    if isinstance(answer, AsyncStreamingResponse) and inner is not None:
+        answer.response_gen = _aread_in(inner, session)
     return answer
 
 

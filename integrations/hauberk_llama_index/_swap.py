@@ -69,7 +69,7 @@ def swap(obj: object, guard: Guard, door: Door) -> None:
     if guard_of(obj) is guard:
         return
     try:
-        object.__setattr__(obj, "__class__", _guarded(type(obj), guard, door))
+        object.__setattr__(obj, "__class__", _guarded(cast("Any", type(obj)), guard, door))
     except TypeError as error:
         raise TypeError(
             f"a {type(obj).__name__} cannot be guarded in place: its class is sealed ({error})"
@@ -90,10 +90,10 @@ def _guarded(base: type, guard: Guard, door: Door) -> type:
     made = type(base)(base.__name__, (base,), namespace)
 
     def above(self: object) -> object:
-        return super(made, self)  # type: ignore[misc]  # the class is made at run time
+        return super(cast("Any", made), self)
 
     def reduce(self: object, protocol: int) -> tuple[object, ...]:
-        return _reduced(made, base, guard, above(self).__reduce_ex__(protocol))  # type: ignore[attr-defined]  # see above
+        return _reduced(made, base, guard, above(self).__reduce_ex__(protocol))
 
     methods = door(base, guard, above)
     for name, method in {**methods, "__reduce_ex__": reduce}.items():

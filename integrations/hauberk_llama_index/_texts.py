@@ -109,7 +109,7 @@ def in_message(message: ChatMessage, visit: Visit, where: str, origin: str) -> C
     extras = _Extras(visit, origin)
     return _updated(
         message,
-        blocks=_each(message.blocks, lambda at, b: in_block(b, visit, f"{where}.{at}", origin)),
+        blocks=_each(message.blocks, lambda at, b: in_block(b, visit, f"{where}.blocks{at}", origin)),
         additional_kwargs=extras.walk(message.additional_kwargs, where, skip, MAX_DEPTH),
     )
 
@@ -157,7 +157,7 @@ def _in_document(
     if isinstance(block, CitableBlock):
         inner = f"{where}.content"
         new["content"] = _each(
-            block.content, lambda at, b: in_block(b, visit, f"{inner}.{at}", origin)
+            block.content, lambda at, b: in_block(b, visit, f"{inner}{at}", origin)
         )
     if isinstance(block, CitationBlock):
         new["cited_content"] = in_block(block.cited_content, visit, f"{where}.cited", origin)
@@ -206,7 +206,7 @@ class _Extras:
             return value if _same(new.values(), named.values()) else new
         if isinstance(value, (list, tuple)):
             items = cast("Sequence[object]", value)
-            return _each(items, lambda at, v: self.walk(v, f"{where}.{at}", skip, depth - 1))
+            return _each(items, lambda at, v: self.walk(v, f"{where}{at}", skip, depth - 1))
         if isinstance(value, BaseModel):
             return _updated(
                 value,
@@ -217,7 +217,7 @@ class _Extras:
             )
         return in_value(value, self._visit, where, self._origin, depth)
 
-    def _field(self, key: str, value: Any, where: str, skip: frozenset[str], depth: int) -> Any:  # noqa: PLR0913 - one level of a walk
+    def _field(self, key: str, value: Any, where: str, skip: frozenset[str], depth: int) -> Any:
         place = f"{where}.{key}"
         if key in skip:
             return value
@@ -322,7 +322,8 @@ def _in_raw(output: ToolOutput, visit: Visit, origin: str) -> object:
 
 def in_nodes(nodes: Sequence[NodeWithScore], visit: Visit) -> Sequence[NodeWithScore]:
     """Walk retrieved nodes: text and metadata, each with its document as origin."""
-    return _each(nodes, lambda at, n: in_node(n, visit, f"nodes{at}", f"document:{_source(n)}"))
+    new = _each(nodes, lambda at, n: in_node(n, visit, f"nodes{at}", f"document:{_source(n)}"))
+    return cast("Sequence[NodeWithScore]", new)
 
 
 def _source(node: NodeWithScore) -> str:

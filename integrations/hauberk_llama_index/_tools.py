@@ -222,7 +222,7 @@ def _defaults(tool: BaseTool) -> dict[str, Any]:
         for p in _parameters(tool)
         if p.default is not inspect.Parameter.empty and p.name != tool.ctx_param_name
     }
-    return {**given, **tool._field_defaults}  # noqa: SLF001 - no public way to them
+    return {**given, **tool._field_defaults}
 
 
 def _partial(tool: BaseTool) -> Mapping[str, Any]:
@@ -271,20 +271,22 @@ def _plain(value: object, depth: int = MAX_DEPTH) -> object:
 
     Too deep a value is given as it is: the guard's own limit refuses it.
     """
-    if depth < 0 or value is None or isinstance(value, (str, int, float, bool)):
-        return value.value if isinstance(value, Enum) else value
-    match value:
-        case Enum():
-            return _plain(value.value, depth)
-        case Mapping():
-            named = cast("Mapping[object, object]", value)
-            return {str(key): _plain(inner, depth - 1) for key, inner in named.items()}
-        case list() | tuple() | set() | frozenset():
-            items = cast("list[object]", value)
-            return [_plain(inner, depth - 1) for inner in items]
-        case BaseModel():
-            return _plain(vars(value), depth)
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            return {f.name: _plain(getattr(value, f.name), depth - 1) for f in fields(value)}
-        case _:
-            return value
+    value = _opened(value)
+    if depth >= 0 and isinstance(value, Mapping):
+        named = cast("Mapping[object, object]", value)
+        return {str(key): _plain(inner, depth - 1) for key, inner in named.items()}
+    if depth >= 0 and isinstance(value, (list, tuple, set, frozenset)):
+        items = cast("list[object]", value)
+        return [_plain(inner, depth - 1) for inner in items]
+    return value
+
+
+def _opened(value: object) -> object:
+    """What an enum, a model or a dataclass stands for."""
+    if isinstance(value, Enum):
+        return cast("object", value.value)
+    if isinstance(value, BaseModel):
+        return vars(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return value
