@@ -26,4 +26,5 @@ async def _run(visit: Visit) -> str:
         from hauberk_llama_index import protect  # noqa: PLC0415 - a bare run needs none of it
 
         agent = protect(agent, visit.guard)  # the one line
-    return str(await agent.run(user_msg=visit.ask, max_iterations=MAX_ITERATIONS))
+    done = agent.run(user_msg=visit.ask, max_iterations=MAX_ITERATIONS)  # pyright: ignore[reportDeprecated]  # this is the new form
+    return str(await done)

@@ -134,7 +134,11 @@ class Company:
 
 @cache
 def personal_values() -> frozenset[str]:
-    """Every mail address, phone number, bank account and card number of a customer."""
+    """Every mail address, phone number, bank account and card number of a customer.
+
+    Names are not among them: without a language model no rule finds every name, and none is
+    promised.
+    """
     with Company() as company:
         return frozenset(
             str(record[field]) for record in company.customers("") for field in _PERSONAL

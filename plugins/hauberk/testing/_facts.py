@@ -15,7 +15,7 @@ from typing import cast
 from hauberk.structure import MAX_DEPTH, TooDeepError, leaves
 from hauberk.testing._reading import EMAIL, IBAN, QUOTED, URL, names, sentences, words
 
-_FIELD = re.compile(r"^\s*[-*•]?\s*[\w][\w /-]{0,40}:\s")
+_FIELD = re.compile(r"^\s*[-*•]?\s*[\w-]{1,30}(?: [\w/-]{1,30}){0,2}:\s")
 _SENDER = re.compile(r"^\s*(?:from|sender)\s*:", re.IGNORECASE)
 _MAX_JSON_CHARS = 200_000
 """Longer texts are read as text: a model double need not parse a data dump."""
@@ -25,15 +25,20 @@ def units(text: str) -> list[str]:
     """A text in pieces that can be quoted: fields, and sentences of its paragraphs."""
     found: list[str] = []
     for block in _as_lines(text).split("\n\n"):
-        prose: list[str] = []
+        lines: list[str] = []
         for line in block.splitlines():
+            # A line that is no field goes on with what stands above it.
             if _FIELD.match(line) or line.lstrip().startswith(("#", "-", "*")):
-                found += [*sentences("\n".join(prose)), line.strip(" \t-*#")]
-                prose = []
-            else:
-                prose.append(line)
-        found += sentences("\n".join(prose))
+                found += _unit(lines)
+                lines = []
+            lines.append(line.strip(" \t-*#") if not lines else line)
+        found += _unit(lines)
     return [unit for unit in found if unit]
+
+
+def _unit(lines: Sequence[str]) -> list[str]:
+    single = len(lines) == 1 and _FIELD.match(lines[0])
+    return list(lines) if single else sentences("\n".join(lines))
 
 
 def _as_lines(text: str) -> str:

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from hauberk.testing._brain import Reply, ToolCall, ToolSpec, Turn
-from hauberk.testing._facts import address_for, best_facts, filled, summary
+from hauberk.testing._facts import address_for, best_facts, filled, summary, units
 from hauberk.testing._fitting import Planned, phrase, plan, recipient_name
 from hauberk.testing._orders import Intent, Order, find_orders
 from hauberk.testing._reading import URL, as_read, names, sentences
@@ -31,6 +31,9 @@ _MAX_READ_CHARS = 200_000
 """Of a longer text only the start is read: a model has a window too."""
 
 _WORDS_ONLY = frozenset({Intent.SAY, Intent.INCLUDE, Intent.REVEAL})
+_ACTING = frozenset({Intent.SEND, Intent.PAY, Intent.DELETE, Intent.CALL})
+"""After these, the last result says how it went."""
+
 _ASKS = re.compile(
     r"\?|^(?:what|who|whom|when|where|which|how|why|is|are|does|do|did|tell me|give me|answer)\b",
     re.IGNORECASE,
@@ -76,6 +79,7 @@ class _Talk:
         self.read = [as_read(t.text[:_MAX_READ_CHARS]) for t in recent if t.role == "tool"]
         self._calls = list(chain.from_iterable(turn.calls for turn in recent))
         self._told = [find_orders(text) for text in (self.question, *self.read)]
+        self._facts = [_without_orders(text) for text in self.read]
 
     def orders(self) -> Iterator[Order]:
         """What is to be done, the last text first."""
@@ -127,16 +131,24 @@ class _Talk:
     def _found(self) -> str:
         asked = [s for s in sentences(self.question) if _ASKS.search(s)]
         given = "\n\n".join(s for s in sentences(self.question) if s not in asked)
-        texts = self.read or [given]
-        facts = best_facts(" ".join(asked), texts) if asked else []
+        facts = best_facts(" ".join(asked), self._facts or [given]) if asked else []
         if facts:
             return " ".join(facts)
         if not self.read:
             return ""
-        if re.search(r"\bsummar", self.question, re.IGNORECASE) or not self._calls:
-            return summary(self.read[-1])
-        about = [f for o in self._told[0] for f in best_facts(phrase(o.text), self.read, most=1)]
-        return " ".join(dict.fromkeys(about)) or summary(self.read[-1])
+        acted = any(order.intent in _ACTING for order in self._told[0])
+        if acted or re.search(r"\bsummar", self.question, re.IGNORECASE):
+            return summary(self._facts[-1])
+        about = [f for o in self._told[0] for f in best_facts(phrase(o.text), self._facts, most=1)]
+        return " ".join(dict.fromkeys(about)) or summary(self._facts[-1])
+
+
+def _without_orders(text: str) -> str:
+    """What a text tells, without what it asks for: orders are carried out, not quoted."""
+    return "\n\n".join(
+        "\n".join(unit for unit in units(block) if not find_orders(unit))
+        for block in text.split("\n\n")
+    )
 
 
 def _done(calls: Sequence[ToolCall]) -> str:
