@@ -6,7 +6,7 @@ Rules:
   A power cut may lose the last rows (`synchronous=NORMAL`); verifying then reports a cut tail.
 * After an error the file is opened anew, so the trail goes on as soon as the cause is gone.
 * A file that is moved, replaced or shortened while it is in use is an error, not a new trail.
-* After a fork the child opens the file anew: SQLite's connections do not survive one.
+* A fork closes the file first; parent and child open it anew: SQLite's connections survive none.
 
 Write-ahead log: https://www.sqlite.org/wal.html (needs shared memory: not on a network file system).
 Forks: https://www.sqlite.org/howtocorrupt.html section 2.6. Both read 2026-11.
@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -55,6 +55,7 @@ class SqliteStore:
         self.keys = keys
         self._newest = 0
         self._lock = Lock()
+        self._held = False
         self._open: tuple[sqlite3.Connection, HeadFile] | None = None
         self._identity: tuple[int, int] | None = None
         _stores.add(self)
@@ -175,6 +176,8 @@ class SqliteStore:
             raise translated(error, self.path) from None
 
     def _opened(self) -> tuple[sqlite3.Connection, HeadFile]:
+        if not file_size(self.path):
+            self._refuse_to_begin_anew()
         try:
             # Made here and not by SQLite, so that only the owner can read it.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -198,19 +201,26 @@ class SqliteStore:
         """Make the table, or check that it is this trail's."""
         db.execute("BEGIN IMMEDIATE")
         try:
-            known = read_head(self.path, self.keys)
             if not db.execute(SCHEMA).fetchall():
-                return self._made(db, known)
-            self._check(db, known)
+                return self._made(db)
+            self._check(db, read_head(self.path, self.keys))
             db.execute("COMMIT")
             return HeadFile(self.path, self.keys)
         except BaseException:
             _roll_back(db)
             raise
 
-    def _made(self, db: sqlite3.Connection, known: Head | None) -> HeadFile:
+    def _refuse_to_begin_anew(self) -> None:
+        """Before SQLite makes a file: it would throw away the log of the one that is gone."""
+        known = read_head(self.path, self.keys)
         if known is not None and known.seq > 0:
             raise _cut(self.path, -1, known.seq)
+        if file_size(self.path.with_name(self.path.name + "-wal")):
+            raise StoreError(
+                "the log of another trail is beside it", store=self.path, remedy="Move it away."
+            )
+
+    def _made(self, db: sqlite3.Connection) -> HeadFile:
         head = HeadFile(self.path, self.keys)
         try:
             db.execute(TABLE)
@@ -259,27 +269,36 @@ class SqliteStore:
                 opened[0].close()
             opened[1].close()
 
-    def _forked(self) -> None:
-        """Start without files, in the child of a fork."""
-        if self._open is not None:
-            # Kept, never closed: closing it here would break the parent's locks.
-            _orphans.append(self._open[0])
-            self._open[1].close()
-        # The lock too: a thread that the child does not have may have held it.
-        self._lock, self._open = Lock(), None
+    def _before_fork(self) -> None:
+        # Waits for the row that is being written: in the child, SQLite would hold its lock for ever.
+        self._held = self._lock.acquire(timeout=BUSY_TIMEOUT_S)
+        self._drop()
+
+    def _after_fork(self) -> None:
+        if self._held:
+            self._lock.release()
+
+    def _in_child(self) -> None:
+        self._lock = Lock()
 
 
 _stores: WeakSet[SqliteStore] = WeakSet()
-_orphans: list[sqlite3.Connection] = []
 
 
-def _renew_all() -> None:
-    for store in list(_stores):
-        store._forked()  # noqa: SLF001 - its own module  # pyright: ignore[reportPrivateUsage]
+def _each(step: Callable[[SqliteStore], None]) -> Callable[[], None]:
+    def run() -> None:
+        for store in list(_stores):
+            step(store)
+
+    return run
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_all)
+    os.register_at_fork(
+        before=_each(SqliteStore._before_fork),  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - this module's own
+        after_in_parent=_each(SqliteStore._after_fork),  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - ditto
+        after_in_child=_each(SqliteStore._in_child),  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - ditto
+    )
 
 
 def _cut(path: Path, last: int, newest: int) -> TamperedError:
