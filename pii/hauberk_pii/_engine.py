@@ -13,13 +13,17 @@ Rules:
 
 from __future__ import annotations
 
+import re
 import threading
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import spacy
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
+from spacy.attrs import IDX, IS_PUNCT, IS_STOP, LENGTH, LOWER
 from spacy.language import Language
 
 _MAX_STRINGS = 400_000
@@ -33,6 +37,9 @@ _MAX_WINDOW = 20_000
 
 _MAX_CHUNK = 2_000
 """Longest stretch without a space that is tokenized whole; tokenizing is quadratic in it."""
+
+
+_ATTRIBUTES = [LOWER, IDX, LENGTH, IS_STOP, IS_PUNCT]
 
 
 class BlankEngine(NlpEngine):
@@ -80,6 +87,27 @@ class BlankEngine(NlpEngine):
                 scores=[],
             )
 
+    def stretch(self, text: str, start: int, end: int) -> Stretch:
+        """The words of `text[start:end]`, with the same keywords as `process_text` gives."""
+        with self._lock:
+            nlp = self._fresh()
+            # As an array: going through the tokens one by one takes longer than making them.
+            rows = nlp.tokenizer(text[start:end]).to_array(_ATTRIBUTES).tolist()
+            strings = nlp.vocab.strings
+            lemmas = [strings[row[0]] for row in rows]
+        parts = [
+            lemma.split(":")
+            for lemma, row in zip(lemmas, rows, strict=True)
+            if not row[3] and not row[4] and lemma != "be"
+        ]
+        return Stretch(
+            start=start,
+            end=end,
+            word_ends=[start + row[1] + row[2] for row in rows],
+            lemmas=lemmas,
+            keywords=frozenset(part for inner in parts for part in inner),
+        )
+
     def process_batch(
         self,
         texts: Iterable[Any],
@@ -123,6 +151,22 @@ class BlankEngine(NlpEngine):
         return self._loaded()
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The words of a part of a text, with offsets into the whole."""
+
+    start: int
+    end: int
+    word_ends: list[int]
+    lemmas: list[str]
+    keywords: frozenset[str]
+    """Lemmas that count as context: no stop words, no punctuation."""
+
+    def word_at(self, offset: int) -> int:
+        """Index of the first word that ends after an offset."""
+        return min(bisect_right(self.word_ends, offset), len(self.word_ends) - 1)
+
+
 class LazyArtifacts:
     """Stands for the tokens of a text until somebody asks for some of them."""
 
@@ -130,38 +174,44 @@ class LazyArtifacts:
         self._text = text
         self._engine = engine
         self._language = language
-        self._known: tuple[int, int, NlpArtifacts] | None = None
+        self._last: Stretch | None = None
+        self._parts: frozenset[str] | None = None
 
-    def before(self, start: int, words: int) -> tuple[int, NlpArtifacts]:
-        """Tokens around `start`, with at least `words` words before it where the text has them.
-
-        Returns:
-            Where the stretch begins, and its tokens.
-        """
+    def around(self, offset: int, words: int) -> Stretch:
+        """The stretch around an offset, with as many keywords before it if the text has them."""
         width = _WINDOW
         while True:
-            left, found = self._stretch(start, width)
-            count = sum(
-                lemma in found.keywords
-                for lemma, at in zip(found.lemmas, found.tokens_indices, strict=True)
-                if at + left <= start
-            )
-            if left == 0 or count > words or width >= _MAX_WINDOW:
-                return left, found
+            found = self._stretch(offset, width)
+            before = found.lemmas[: found.word_at(offset) + 1]
+            count = sum(lemma in found.keywords for lemma in before)
+            if found.start == 0 or count > words or width >= _MAX_WINDOW:
+                return found
             width *= 4
 
-    def _stretch(self, start: int, width: int) -> tuple[int, NlpArtifacts]:
-        if self._known is not None:
-            left, right, found = self._known
-            if start < right and (left == 0 or start - left >= width):
-                return left, found
-        left = _word_start(self._text, max(0, start - width))
-        right = _word_end(self._text, start + width)
-        found = self._engine.process_text(self._text[left:right], self._language)
-        # Asked for membership only, and often: a list would be searched from its start each time.
-        setattr(found, "keywords", frozenset(found.keywords))  # noqa: B010 - typed as a list
-        self._known = (left, right, found)
-        return left, found
+    def _stretch(self, offset: int, width: int) -> Stretch:
+        last = self._last
+        if last is None or offset >= last.end or (last.start > 0 and offset - last.start < width):
+            start = _word_start(self._text, max(0, offset - width))
+            end = _word_end(self._text, offset + width)
+            whole = start == 0 and end == len(self._text)
+            last = self._engine.stretch(self._text, start, end)
+            if not whole:
+                last = replace(last, keywords=last.keywords | self._stray())
+            self._last = last
+        return last
+
+    def _stray(self) -> frozenset[str]:
+        """Parts of words with a colon, from the whole text.
+
+        Presidio splits such words and counts the parts as keywords everywhere, even those that are
+        stop words: after "of:5" every "of" is one.
+        """
+        if self._parts is None:
+            chunks = {m[0] for m in _WITH_COLON.finditer(self._text) if len(m[0]) < _MAX_CHUNK}
+            odd = " ".join(chunk for chunk in chunks if not _PLAIN_KEY.fullmatch(chunk))
+            found = self._engine.stretch(odd, 0, len(odd))
+            self._parts = found.keywords
+        return self._parts
 
 
 class WindowedEnhancer(LemmaContextAwareEnhancer):
@@ -172,17 +222,20 @@ class WindowedEnhancer(LemmaContextAwareEnhancer):
     ) -> list[str]:
         if not isinstance(nlp_artifacts, LazyArtifacts):
             return list(super()._extract_surrounding_words(nlp_artifacts, word, start))
-        left, found = nlp_artifacts.before(start, self.context_prefix_count + 1)
-        index = self._find_index_of_match_token(
-            "", start - left, found.tokens, found.tokens_indices
+        near = nlp_artifacts.around(start, self.context_prefix_count)
+        index = near.word_at(start)
+        # Asked for membership only; a list would be searched from its start each time.
+        keywords = cast("list[str]", near.keywords)
+        words = (self.context_prefix_count, near.lemmas, keywords)
+        after = (self.context_suffix_count, near.lemmas, keywords)
+        return list(
+            {*self._add_n_words_backward(index, *words), *self._add_n_words_forward(index, *after)}
         )
-        before = self._add_n_words_backward(
-            index, self.context_prefix_count, found.lemmas, found.keywords
-        )
-        after = self._add_n_words_forward(
-            index, self.context_suffix_count, found.lemmas, found.keywords
-        )
-        return list({*before, *after})
+
+
+_WITH_COLON = re.compile(r"\S*:\S*")
+_PLAIN_KEY = re.compile(r"[\"'({\[]*\w*[\"']?:")
+"""A chunk whose colon the tokenizer cuts off."""
 
 
 def _word_start(text: str, at: int) -> int:

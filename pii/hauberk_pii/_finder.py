@@ -13,7 +13,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from hauberk import PolicyError
 from hauberk_pii._spans import Span, resolved
@@ -21,6 +22,7 @@ from hauberk_pii._visible import visible
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, EntityRecognizer
+    from presidio_analyzer.nlp_engine import NlpArtifacts
 
 DEFAULT_ENTITIES: tuple[str, ...] = (
     "PERSON",
@@ -87,32 +89,37 @@ class Finder:
         )
         self._gate = Gate(self.recognizers)
         self._engine: AnalyzerEngine
-        self._engine, self._nlp = empty_engine(language)
-        self._artifacts = LazyArtifacts
+        self._engine, nlp = empty_engine(language)
+        self._tokens = partial(LazyArtifacts, engine=nlp, language=language)
 
     def __repr__(self) -> str:
         return f"Finder(language={self.language!r}, entities={len(self.entities)})"
 
     def find(self, text: str) -> tuple[Span, ...]:
         """Spans that do not overlap, in the order of the text, with offsets into it as it is."""
+        found = self.candidates(text)
+        return resolved(found, text) if found else ()
+
+    def candidates(self, text: str) -> list[Span]:
+        """Everything that Presidio's analyzer finds, before overlaps are resolved."""
         seen = visible(text)
         chosen = self._gate.select(seen.text)
         if not chosen or not seen.text:
-            return ()
+            return []
         found = self._engine.analyze(
             seen.text,
             language=self.language,
             entities=[e for r in chosen for e in r.supported_entities if e in self.entities],
             score_threshold=self.threshold,
             ad_hoc_recognizers=chosen,
-            nlp_artifacts=self._artifacts(seen.text, self._nlp, self.language),  # type: ignore[arg-type]  # looks the same to our enhancer
+            # Looks like the tokens of the text to our enhancer, which is the only one that asks.
+            nlp_artifacts=cast("NlpArtifacts", self._tokens(seen.text)),
         )
-        spans = [
+        return [
             Span(*seen.back(r.start, r.end), r.entity_type, r.score)
             for r in found
             if r.entity_type in self.entities
         ]
-        return resolved(spans, text)
 
 
 def finder_for(

@@ -135,8 +135,14 @@ class StructuredNameRecognizer(EntityRecognizer):
 
 def _by_rules(text: str) -> Iterator[tuple[int, int]]:
     for pattern, least in _RULES:
-        for match in pattern.finditer(text):
-            yield from _trimmed(match["name"], match.start("name"), least=least)
+        match = pattern.search(text)
+        while match is not None:
+            at = match.start("name")
+            for start, end in _trimmed(match["name"], at, least=least):
+                yield start, end
+                at = end
+            # From the end of the name, not of the words that follow it: the next may be among them.
+            match = pattern.search(text, at)
 
 
 def _by_addresses(text: str) -> Iterator[tuple[int, int]]:

@@ -16,8 +16,15 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+import phonenumbers
 import tldextract
-from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
+from presidio_analyzer import (
+    AnalysisExplanation,
+    EntityRecognizer,
+    Pattern,
+    PatternRecognizer,
+    RecognizerResult,
+)
 from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import (
     EmailRecognizer,
@@ -82,7 +89,8 @@ class WindowedPhoneRecognizer(PhoneRecognizer):
     # Letters and signs that no phone number holds (those of "ext", "extension", "anexo", "int"
     # and "x" may be part of one).
     _RUN = re.compile(r"[^B-DF-HJ-MP-RU-WYZb-df-hj-mp-ru-wyz\"{}<>_!?&@|\r\n]+")
-    _DIGITS = re.compile(r"\d")
+    _DIGIT = re.compile(r"\d")
+    _BEGINS = re.compile("[0-9(\\[\uff08\uff3b+\uff0b#]|\\d")
 
     def __init__(self, supported_language: str = "en") -> None:
         super().__init__(supported_language=supported_language, name="PhoneRecognizer")
@@ -91,17 +99,38 @@ class WindowedPhoneRecognizer(PhoneRecognizer):
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
     ) -> list[RecognizerResult]:
         """Phone numbers in a text."""
-        found: list[RecognizerResult] = []
-        for run in self._RUN.finditer(text):
-            if len(self._DIGITS.findall(run[0])) >= _MIN_PHONE_DIGITS:
-                # One more character on each side: letters there mean that it is no number.
-                left = max(0, run.start() - 1)
-                inner = super().analyze(text[left : run.end() + 1], entities)
-                found += _shifted(inner, left)
-        return [result for result in found if self._long(text[result.start : result.end])]
+        spans = {
+            (left + start, left + end)
+            for run in self._RUN.finditer(text)
+            if self._digits(run[0]) >= _MIN_PHONE_DIGITS
+            # One more character on each side: a letter there means that it is no number.
+            for left in [max(0, run.start() - 1)]
+            for start, end in self._numbers(text[left : run.end() + 1])
+        }
+        return EntityRecognizer.remove_duplicates(
+            [
+                result_of(self, self.supported_entities[0], start, end, self.SCORE)
+                for start, end in spans
+                if self._digits(text[start:end]) >= _MIN_PHONE_DIGITS
+            ]
+        )
 
-    def _long(self, number: str) -> bool:
-        return len(self._DIGITS.findall(number)) >= _MIN_PHONE_DIGITS
+    def _numbers(self, run: str) -> set[tuple[int, int]]:
+        """Numbers of all regions in a run."""
+        found: set[tuple[int, int]] = set()
+        for region in self.supported_regions:
+            matcher = phonenumbers.PhoneNumberMatcher(run, region, leniency=self.leniency)
+            found |= {(match.start, match.end) for match in matcher}
+            if len(found) == 1:
+                ((start, end),) = found
+                # Nothing left that could belong to a number: the other regions can only find
+                # parts of this one, which Presidio drops.
+                if not self._BEGINS.search(run, 0, start) and not self._BEGINS.search(run, end):
+                    break
+        return found
+
+    def _digits(self, text: str) -> int:
+        return len(self._DIGIT.findall(text))
 
 
 class PlainPassportRecognizer(UsPassportRecognizer):
@@ -147,7 +176,7 @@ class SecretRecognizer(PatternRecognizer):
     )
 
     # What goes before the lookarounds, without upper bounds: RE2 repeats at most a thousand times.
-    gates = tuple(re.sub(r"\{(\d+),\d+\}", r"{\1}", prefixed) for prefixed in _PREFIXED)
+    gates = tuple(re.sub(r"\{(\d+),\d+\}", r"{\1,}", prefixed) for prefixed in _PREFIXED)
 
     def __init__(self, supported_language: str = "en") -> None:
         super().__init__(
@@ -211,13 +240,16 @@ def result_of(
     recognizer: EntityRecognizer, entity: str, start: int, end: int, score: float
 ) -> RecognizerResult:
     """One result, with the marks by which Presidio knows whose it is."""
+    name = str(getattr(recognizer, "name", ""))
     return RecognizerResult(
         entity_type=entity,
         start=start,
         end=end,
         score=score,
+        # Presidio notes the context word here, and fails where there is none.
+        analysis_explanation=AnalysisExplanation(recognizer=name, original_score=score),
         recognition_metadata={
-            RecognizerResult.RECOGNIZER_NAME_KEY: str(getattr(recognizer, "name", "")),
+            RecognizerResult.RECOGNIZER_NAME_KEY: name,
             RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id,
         },
     )
