@@ -139,11 +139,11 @@ async def test_rules_judge_the_final_arguments(kit: Any, log: Log, colour: str) 
 
 def test_positional_arguments_have_their_names(kit: Any, log: Log) -> None:
     rules = kit.Rules()
-    tool = protect(FunctionTool.from_defaults(log.search), kit.guard(rules))
-    output = tool("x", 4)
-    assert dict(rules.seen[0].arguments) == {"query": "x", "limit": 4}
-    assert output.raw_input == {"args": ("x", 4), "kwargs": {}}
-    assert _error(tool("x", 4, "more"))
+    tool = protect(FunctionTool.from_defaults(log.pay), kit.guard(rules))
+    output = tool(3, "acme")
+    assert dict(rules.seen[0].arguments) == {"amount": 3, "tenant": "acme"}
+    assert output.raw_input == {"args": (3, "acme"), "kwargs": {}}
+    assert _error(tool(3, "acme", "more"))
 
 
 class Item(BaseModel):
@@ -365,7 +365,7 @@ async def test_what_a_tool_raises_is_raised_as_before(
 async def test_a_tool_that_waits_for_an_event_can_wait(kit: Any) -> None:
     async def approve() -> str:
         """Ask a human."""
-        raise WaitingForEvent(AddWaiter("w", None, {}, None, Event))
+        raise WaitingForEvent(AddWaiter(waiter_id="w", event_type=Event))
 
     tool = protect(FunctionTool.from_defaults(approve), kit.guard(kit.Screens(), kit.Rules()))
     with pytest.raises(WaitingForEvent):
