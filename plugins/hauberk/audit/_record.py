@@ -35,6 +35,8 @@ MAX_LENGTHS = 16
 
 _SEVERITY = {severity: severity.name.lower() for severity in Severity}
 
+_FIRST_STEP = re.compile(r"[A-Za-z_]{1,40}(?=[.\[])")
+
 _SAFE_PLACE = re.compile(r"[A-Za-z_][\w\-]*(?:\.[A-Za-z_][\w\-]*|\[\d+\])*", re.ASCII)
 
 
@@ -195,15 +197,11 @@ def _lengths(event: Event, kept: tuple[Finding, ...]) -> dict[int, int]:
 
 
 def _place(where: str) -> str:
-    """A place, cut where a key is no identifier: keys of arguments can be personal data."""
-    if not where:
+    """A place; only its first step when a key in it is no identifier: it can be personal data."""
+    if not where or (len(where) <= MAX_NAME and _SAFE_PLACE.fullmatch(where)):
         return where
-    found = _SAFE_PLACE.match(where[:MAX_NAME])
-    if found is not None and found.end() == len(where):
-        return where
-    safe = found[0] if found else ""
-    # The last step may be the beginning of such a key: `arguments.ada` of `arguments.ada@x.org`.
-    return safe[: max(safe.rfind("."), safe.rfind("["), 0)] + ".*" if safe else "*"
+    first = _FIRST_STEP.match(where)
+    return f"{first[0]}.*" if first else "*"
 
 
 def _name(value: object) -> str | None:
