@@ -8,6 +8,7 @@ Rules:
 * A tool call is judged where agents make it (`_call_tool`), so that a refusal that stops the run can
   leave as an exception: raised inside a tool it would be shown to the model as text.
 * Tools and models that an agent was given after it was protected are guarded from its next run on.
+* A refusal that an engine swallowed (as a sub-question without an answer, say) is raised at its end.
 * Streams keep the session that they were opened in, whoever reads them.
 """
 
@@ -63,28 +64,32 @@ def run_door(attach: Attach) -> Door:
 # --- engines and indexes --------------------------------------------------------------------------
 
 
-def engine_methods(base: type, _: Guard, above: Above) -> Methods:
-    """The methods of a guarded engine: each call is in one session."""
+def engine_methods(base: type, guard: Guard, above: Above) -> Methods:
+    """The methods of a guarded engine: each call is in one session, and tells of its refusals."""
     names = ("query", "aquery", "chat", "achat", "stream_chat", "astream_chat")
     return {
-        name: _ain_session(name, above) if name.startswith("a") else _in_session(name, above)
+        name: (_ain_session if name.startswith("a") else _in_session)(name, guard, above)
         for name in names
         if hasattr(base, name)
     }
 
 
-def _in_session(name: str, above: Above) -> Callable[..., Any]:
+def _in_session(name: str, guard: Guard, above: Above) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _session().active() as session:
-            return _kept(getattr(above(self), name)(*args, **kwargs), session)
+            answer = getattr(above(self), name)(*args, **kwargs)
+            guard.require_open(session)
+            return _kept(answer, session)
 
     return method
 
 
-def _ain_session(name: str, above: Above) -> Callable[..., Any]:
+def _ain_session(name: str, guard: Guard, above: Above) -> Callable[..., Any]:
     async def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _session().active() as session:
-            return _kept(await getattr(above(self), name)(*args, **kwargs), session)
+            answer = await getattr(above(self), name)(*args, **kwargs)
+            guard.require_open(session)
+            return _kept(answer, session)
 
     return method
 

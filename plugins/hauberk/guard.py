@@ -192,6 +192,17 @@ class Guard:
         """
         return self._passed(event, await self.acheck(event))
 
+    def require_open(self, session: Session) -> None:
+        """Refuse when this session was ended by a refusal.
+
+        For adapters, at the end of a run: a framework may have swallowed the refusal on its way.
+
+        Raises:
+            BlockedError: The session is over.
+        """
+        if session.tripped is not None:
+            raise blocked(Event(stage=Stage.COMPLETION, session=session), session.tripped)
+
     def release(self, event: Event) -> None:
         """The crossing of `event.call` ended early (failed, abandoned, cancelled).
 

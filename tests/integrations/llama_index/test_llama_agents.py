@@ -25,13 +25,6 @@ from hauberk.testing import Reply, ToolCall
 from hauberk_llama_index import protect
 from hauberk_llama_index.testing import ScriptedLLM
 
-# LlamaIndex looks for steps among all attributes of an agent, pydantic's deprecated ones too.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20"),
-    pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince211"),
-    # Its ReAct agent asks this of a workflow in a step.
-    pytest.mark.filterwarnings("ignore:is_running called from within a step:DeprecationWarning"),
-]
 ADDRESS = "ada.l@corp.example"
 
 
