@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from hauberk.decisions import Decision
@@ -37,6 +37,8 @@ THREADS = 8
 _settings = settings(
     deadline=None,
     max_examples=50,
+    # Explaining a failure takes several times as long as finding it.
+    phases=set(Phase) - {Phase.explain},
     # One plugin serves all examples, and one suite many plugins: as in an application.
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
