@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -158,7 +158,7 @@ def demo_policy() -> Policy:
 
 
 def run(  # noqa: PLR0913 - options, by keyword only
-    frameworks: Sequence[str],
+    frameworks: Sequence[str] | Mapping[str, Scenario],
     *,
     guarded_by: Policy | None = None,
     model: str | None = None,
@@ -170,7 +170,8 @@ def run(  # noqa: PLR0913 - options, by keyword only
     """Run every task with every framework's agent: bare, then guarded.
 
     Args:
-        frameworks: Names of scenarios (`langchain`, `llama-index`).
+        frameworks: Names of scenarios (`langchain`, `llama-index`), or scenarios of your own by
+            name: an agent of yours can be put to the same test.
         guarded_by: The policy; the demo's own by default.
         model: `provider:name` of a real model, instead of the gullible one.
         audit: File of the audit trail; one in a temp folder by default.
@@ -182,7 +183,10 @@ def run(  # noqa: PLR0913 - options, by keyword only
         MissingExtraError: A framework is not installed.
         DemoError: No scenario has that name, or the model cannot be used.
     """
-    chosen = {name: _scenario(name) for name in frameworks}
+    if isinstance(frameworks, Mapping):
+        chosen = dict(frameworks)
+    else:
+        chosen = {name: _scenario(name) for name in frameworks}
     policy = guarded_by or demo_policy()
     with _guard(policy, audit) as (guard, notes):
         bench = _Bench(policy=policy, guard=guard, notes=notes, model=model)
@@ -198,7 +202,7 @@ def run(  # noqa: PLR0913 - options, by keyword only
         proof = verify_trail(cast("Path", notes.trail.path))
     return Report(
         model=model or GULLIBLE,
-        frameworks=tuple(frameworks),
+        frameworks=tuple(chosen),
         attacks=tuple(tried),
         honest=tuple(worked),
         audit=AuditResult(
