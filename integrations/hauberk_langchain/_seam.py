@@ -239,7 +239,7 @@ def _like(original: Any, call: Any) -> Any:
 
 def _reduce_ex(self: Any, protocol: Any) -> tuple[Any, ...]:
     base = _base(self)
-    reduced: tuple[Any, ...] = cast("Any", base).__reduce_ex__(self, protocol)
+    reduced: tuple[Any, ...] = base.__reduce_ex__(self, protocol)
     # (copyreg.__newobj__, (class, *args), state, ...): only the class is ours.
     build, (_, *rest), *more = reduced
     tokens = tuple(_token(guard) for guard in guards_of(self))
