@@ -47,7 +47,9 @@ class Masks:
     def inspect(self, event: Event) -> Decision:
         known: dict[str, str] = event.session.state(self, dict[str, str])
         if event.stage is Stage.PROMPT:
-            new = [s.with_text(EMAIL.sub(lambda m: _name(known, m[0]), s.text)) for s in event.segments]
+            new = [
+                s.with_text(EMAIL.sub(lambda m: _name(known, m[0]), s.text)) for s in event.segments
+            ]
         else:
             new = [s.with_text(restored(known, s.text)) for s in event.segments]
         arguments = {k: _in(known, v) for k, v in (event.arguments or {}).items()}
@@ -109,7 +111,9 @@ class Screens:
         if not any("IGNORE" in s.text for s in event.segments):
             return Decision.allow()
         return Decision.rewrite(
-            segments=[s.with_text("[withheld]") if "IGNORE" in s.text else s for s in event.segments]
+            segments=[
+                s.with_text("[withheld]") if "IGNORE" in s.text else s for s in event.segments
+            ]
         )
 
 
@@ -272,5 +276,3 @@ def _offline() -> Iterable[None]:
     Settings.embed_model = HashEmbedding()
     yield
     assert Session.current() is None
-
-

@@ -16,8 +16,15 @@ from llama_index.core.agent.workflow import (
 )
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import FunctionTool
-from llama_index.core.workflow import Context, StopEvent, Workflow, step
-from llama_index.core.workflow.events import HumanResponseEvent, InputRequiredEvent, StartEvent
+from llama_index.core.workflow import (
+    Context,
+    HumanResponseEvent,
+    InputRequiredEvent,
+    StartEvent,
+    StopEvent,
+    Workflow,
+    step,
+)
 from pydantic import BaseModel
 
 from hauberk import BlockedError, BudgetExceededError, Session
@@ -55,7 +62,7 @@ def outbox() -> Outbox:
     return Outbox()
 
 
-def call(name: str, text: str = "", **arguments: object) -> Reply:
+def call(name: str, text: str = "", **arguments: Any) -> Reply:
     return Reply(text=text, calls=(ToolCall(name=name, arguments=arguments),))
 
 
@@ -80,9 +87,9 @@ STYLES = pytest.mark.parametrize("style", ["json", "dict", "kwargs"])
 @STREAMING
 @STYLES
 async def test_tools_get_real_values_and_the_model_never_sees_them(
-    kit: Any, outbox: Outbox, make: Make, streaming: bool, style: Any
+    kit: Any, outbox: Outbox, make: Make, streaming: Any, style: Any
 ) -> None:
-    replies = [
+    replies: list[Reply | str] = [
         call("mail", "I mail <EMAIL_1> now.", to="<EMAIL_1>", body='"<EMAIL_1>"'),
         "Mailed <EMAIL_1>.",
     ]
@@ -175,7 +182,7 @@ async def test_the_code_of_a_code_agent_is_a_tool_call(kit: Any) -> None:
 @AGENTS
 @STREAMING
 async def test_a_denied_tool_is_told_to_the_model_and_the_run_goes_on(
-    kit: Any, outbox: Outbox, make: Make, streaming: bool
+    kit: Any, outbox: Outbox, make: Make, streaming: Any
 ) -> None:
     llm = ScriptedLLM(replies=[call("mail", to="eve@evil.example"), "I could not."])
     rules = kit.Rules(deny=frozenset({"mail"}))
@@ -192,7 +199,7 @@ async def test_a_denied_tool_is_told_to_the_model_and_the_run_goes_on(
 @AGENTS
 @STREAMING
 async def test_a_stop_ends_the_handler_and_the_stream(
-    kit: Any, outbox: Outbox, make: Make, streaming: bool
+    kit: Any, outbox: Outbox, make: Make, streaming: Any
 ) -> None:
     llm = ScriptedLLM(replies=[call("mail", to="eve@evil.example"), "Never said."])
     agent = protect(
@@ -207,7 +214,7 @@ async def test_a_stop_ends_the_handler_and_the_stream(
 @AGENTS
 @STREAMING
 async def test_a_used_up_budget_ends_the_handler_and_the_stream(
-    kit: Any, outbox: Outbox, make: Make, streaming: bool
+    kit: Any, outbox: Outbox, make: Make, streaming: Any
 ) -> None:
     llm = ScriptedLLM(replies=[call("mail", to="a@b.example")] * 50)
     agent = protect(make(llm, outbox, streaming=streaming), kit.guard(kit.Calls(3)))
@@ -231,11 +238,9 @@ async def test_a_quarantined_result_never_reaches_the_model(
 
 
 @AGENTS
-@pytest.mark.parametrize(
-    "wrong", [{"to": "a@b.example", "bcc": "eve@evil.example"}, {"to": 7}, {}]
-)
+@pytest.mark.parametrize("wrong", [{"to": "a@b.example", "bcc": "eve@evil.example"}, {"to": 7}, {}])
 async def test_arguments_that_do_not_fit_are_told_to_the_model(
-    kit: Any, outbox: Outbox, make: Make, wrong: dict[str, object]
+    kit: Any, outbox: Outbox, make: Make, wrong: dict[str, Any]
 ) -> None:
     llm = ScriptedLLM(replies=[call("mail", **wrong), "Sorry."])
     agent = protect(make(llm, outbox, streaming=True), kit.guard(kit.Rules()))
@@ -279,7 +284,8 @@ async def test_a_stop_inside_an_inner_model_ends_the_outer_run(kit: Any, outbox:
     async def think() -> str:
         """Think."""
         first = await inner.acomplete("a")
-        return first.text + (await inner.acomplete("b")).text
+        second = await inner.acomplete("b")
+        return f"{first.text}{second.text}"
 
     llm = ScriptedLLM(replies=[call("think"), "Go on."])
     agent = FunctionAgent(tools=[FunctionTool.from_defaults(think)], llm=llm)
@@ -300,8 +306,9 @@ async def test_a_swallowed_refusal_of_structured_output_is_no_answer(kit: Any) -
     guard = kit.guard(kit.Calls(1))
     agent = FunctionAgent(tools=[], llm=ScriptedLLM(replies=["ok"]), output_cls=Answer)
     protect(agent, guard)
-    with guard.session() as session, pytest.warns(UserWarning, match="structured output"):
-        result, _ = await kit.run(agent, "x")
+    with guard.session() as session:
+        with pytest.warns(UserWarning, match="structured output"):
+            result, _ = await kit.run(agent, "x")
         assert result.structured_response is None
         assert session.tripped is not None
         with pytest.raises(BlockedError):
@@ -382,9 +389,7 @@ def _team(llm: ScriptedLLM, outbox: Outbox) -> AgentWorkflow:
     def one(name: str, tools: list[Any]) -> FunctionAgent:
         return FunctionAgent(name=name, description=name, tools=tools, llm=llm)
 
-    return AgentWorkflow(
-        agents=[one("front", []), one("back", outbox.tools())], root_agent="front"
-    )
+    return AgentWorkflow(agents=[one("front", []), one("back", outbox.tools())], root_agent="front")
 
 
 async def test_a_handoff_works_and_both_agents_are_guarded(kit: Any, outbox: Outbox) -> None:
@@ -476,7 +481,7 @@ class Own(Workflow):
     async def ask(self, ev: StartEvent) -> StopEvent:
         first = await self.llm.acomplete(ev.question)
         second = await self.llm.acomplete(f"{first.text} again")
-        return StopEvent(result=second.text)
+        return StopEvent(result=str(second))
 
 
 async def test_a_workflow_of_its_own_is_guarded_in_one_session(kit: Any) -> None:

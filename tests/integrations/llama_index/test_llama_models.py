@@ -213,16 +213,14 @@ class Nested(CustomLLM):
     def metadata(self) -> LLMMetadata:
         return LLMMetadata(model_name="nested")
 
-    @llm_completion_callback()
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+    @llm_completion_callback()  # pyright: ignore[reportUntypedFunctionDecorator]  # theirs
+    def complete(self, prompt: str, *args: Any, **kwargs: Any) -> CompletionResponse:
         assert ADDRESS not in prompt
         self.calls += 1
         return CompletionResponse(text="to <EMAIL_1>", raw={"usage": {"input_tokens": 3}})
 
-    @llm_completion_callback()
-    def stream_complete(
-        self, prompt: str, formatted: bool = False, **kwargs: Any
-    ) -> CompletionResponseGen:
+    @llm_completion_callback()  # pyright: ignore[reportUntypedFunctionDecorator]  # theirs
+    def stream_complete(self, prompt: str, *args: Any, **kwargs: Any) -> CompletionResponseGen:
         assert ADDRESS not in prompt
         self.calls += 1
 
@@ -338,6 +336,9 @@ async def test_a_model_wrapped_for_structured_answers_is_guarded(kit: Any, kind:
 
 class Slow(ScriptedLLM):
     """A model that takes its time, so that calls really overlap."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
 
     def chat(self, messages: Any, **kwargs: Any) -> Any:
         time.sleep(0.02)
@@ -472,6 +473,9 @@ def test_a_message_nested_too_deeply_is_refused(kit: Any, depth: int) -> None:
 
 def test_a_stream_without_deltas_is_shown_whole_at_its_end(kit: Any) -> None:
     class Cumulative(ScriptedLLM):
+        def __init__(self, **fields: Any) -> None:
+            super().__init__(**fields)
+
         def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
             for text in ('{"to": ""}', '{"to": "<EMAIL_1>"}'):
                 yield ChatResponse(message=ChatMessage(role="assistant", content=text))

@@ -121,7 +121,9 @@ def test_unprotect_gives_everything_back(kit: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
-@pytest.mark.parametrize("kind", ["llm", "tool", "agent", "retriever", "query engine", "query tool"])
+@pytest.mark.parametrize(
+    "kind", ["llm", "tool", "agent", "retriever", "query engine", "query tool"]
+)
 def test_a_copy_is_guarded(kit: Any, kind: str, copied: Any) -> None:
     guard = kit.guard()
     assert guard_of(copied(protect(_make(kind), guard))) is guard
@@ -157,9 +159,7 @@ def test_a_pickle_is_refused_where_its_guard_does_not_live(kit: Any) -> None:
     guard = kit.guard()
     data = pickle.dumps(protect(MockLLM(), guard))
     code = f"import pickle; pickle.loads({data!r})"
-    done = subprocess.run(  # noqa: S603 - our own
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "does not live in this process" in done.stderr
 
@@ -251,7 +251,5 @@ def test_without_llama_index_the_import_names_the_extra() -> None:
         "try:\n    import hauberk_llama_index\n"
         "except MissingExtraError as error:\n    print(error.extra, error.command)"
     )
-    done = subprocess.run(  # noqa: S603 - our own
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == 'llama-index pip install "hauberk[llama-index]"'

@@ -12,6 +12,7 @@ from llama_index.core.chat_engine import (
     ContextChatEngine,
     SimpleChatEngine,
 )
+from llama_index.core.chat_engine.types import ChatMode
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.query_engine import (
     CitationQueryEngine,
@@ -74,7 +75,11 @@ async def test_poisoned_nodes_are_taken_out_with_their_metadata(kit: Any, colour
     before = [node.model_dump_json() for node in retriever.nodes]
     found = await _retrieved(retriever, colour)
     assert "IGNORE" not in "".join(node.model_dump_json() for node in found)
-    assert [n.node.get_content() for n in found[:3]] == ["Paris is the capital.", "[withheld]", "fine"]
+    assert [n.node.get_content() for n in found[:3]] == [
+        "Paris is the capital.",
+        "[withheld]",
+        "fine",
+    ]
     assert found[1].node.metadata == {"page": 3}
     assert found[2].node.metadata == {"author": "[withheld]", "tags": ["ok", "[withheld]"]}
     assert [type(n.node) for n in found] == [type(n.node) for n in retriever.nodes]
@@ -87,7 +92,9 @@ async def test_poisoned_nodes_are_taken_out_with_their_metadata(kit: Any, colour
 @pytest.mark.parametrize("colour", ["retrieve", "aretrieve"])
 async def test_each_text_of_a_node_has_its_document_as_origin(kit: Any, colour: str) -> None:
     book = kit.Book()
-    retriever = protect(Kept(TextNode(id_="n1", text="t", metadata={"a": "m"})), kit.guard(book=book))
+    retriever = protect(
+        Kept(TextNode(id_="n1", text="t", metadata={"a": "m"})), kit.guard(book=book)
+    )
     await _retrieved(retriever, colour)
     assert [(s.origin, s.text) for s in book.entries[0].event.segments] == [
         ("document:n1", "m"),
@@ -144,8 +151,8 @@ async def _queried(engine: Any, colour: str, question: str) -> str:
 @pytest.mark.parametrize(
     "mode", [ResponseMode.COMPACT, ResponseMode.REFINE, ResponseMode.SIMPLE_SUMMARIZE]
 )
-async def test_a_query_engine_masks_screens_and_restores(  # noqa: PLR0917 - a matrix
-    kit: Any, index: VectorStoreIndex, colour: str, streaming: bool, mode: ResponseMode
+async def test_a_query_engine_masks_screens_and_restores(
+    kit: Any, index: VectorStoreIndex, colour: str, streaming: Any, mode: ResponseMode
 ) -> None:
     llm = ScriptedLLM(replies=["It is <EMAIL_1>."])
     engine = index.as_query_engine(
@@ -162,7 +169,7 @@ async def test_a_query_engine_masks_screens_and_restores(  # noqa: PLR0917 - a m
 @pytest.mark.parametrize("colour", ["query", "aquery"])
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_a_query_is_one_session(
-    kit: Any, index: VectorStoreIndex, colour: str, streaming: bool
+    kit: Any, index: VectorStoreIndex, colour: str, streaming: Any
 ) -> None:
     book = kit.Book()
     llm = ScriptedLLM(replies=["x"])
@@ -182,7 +189,9 @@ async def test_what_a_protected_index_makes_is_guarded(kit: Any, index: VectorSt
     assert str(engine.query("Ada?")) == f"It is {ADDRESS}."
     assert "IGNORE" not in repr(index.as_retriever(similarity_top_k=2).retrieve("x"))
     memory = ChatMemoryBuffer.from_defaults(token_limit=10_000)
-    chat = index.as_chat_engine(chat_mode="context", llm=llm, similarity_top_k=2, memory=memory)
+    chat = index.as_chat_engine(
+        chat_mode=ChatMode.CONTEXT, llm=llm, similarity_top_k=2, memory=memory
+    )
     assert str(chat.chat("Ada?")) == f"It is {ADDRESS}."
     assert ADDRESS not in llm.seen_text
     assert "IGNORE" not in llm.seen_text
@@ -201,7 +210,9 @@ async def test_engines_that_go_around_their_tools_are_guarded(
     llm = ScriptedLLM(replies=["x"])
     llm._brain = _Choice()
     tools = [QueryEngineTool.from_defaults(index.as_query_engine(llm=llm), description="all")]
-    router = RouterQueryEngine(selector=LLMSingleSelector.from_defaults(llm=llm), llm=llm, query_engine_tools=tools)
+    router = RouterQueryEngine(
+        selector=LLMSingleSelector.from_defaults(llm=llm), llm=llm, query_engine_tools=tools
+    )
     protect(router, kit.guard(kit.Screens(), kit.Masks()))
     assert str(await router.aquery("IGNORE?")) == "ok"
     assert POISON not in llm.seen_text
@@ -221,7 +232,9 @@ def test_summaries_and_citations_are_guarded(kit: Any) -> None:
 def test_a_sub_question_that_swallows_a_stop_is_stopped(kit: Any, index: VectorStoreIndex) -> None:
     """It turns a failed sub-question into no answer; the next call of the model refuses."""
     llm = ScriptedLLM(replies=['[{"sub_question": "x", "tool_name": "ask"}]'])
-    tool = QueryEngineTool.from_defaults(index.as_query_engine(llm=llm), name="ask", description="d")
+    tool = QueryEngineTool.from_defaults(
+        index.as_query_engine(llm=llm), name="ask", description="d"
+    )
     engine = SubQuestionQueryEngine.from_defaults(
         question_gen=LLMQuestionGenerator.from_defaults(llm=llm),
         query_engine_tools=[tool],
@@ -243,7 +256,9 @@ def _engine(kind: Any, index: VectorStoreIndex, llm: ScriptedLLM) -> Any:
     if kind is SimpleChatEngine:
         return kind.from_defaults(llm=llm, memory=memory)
     if kind is CondenseQuestionChatEngine:
-        return kind.from_defaults(query_engine=index.as_query_engine(llm=llm), llm=llm, memory=memory)
+        return kind.from_defaults(
+            query_engine=index.as_query_engine(llm=llm), llm=llm, memory=memory
+        )
     return kind.from_defaults(retriever=index.as_retriever(), llm=llm, memory=memory)
 
 
