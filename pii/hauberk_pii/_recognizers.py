@@ -36,9 +36,6 @@ _MAX_RUN = 1024
 """Longest stretch that an e-mail address is looked for in. Addresses have at most 320 characters
 (RFC 3696, erratum 1690); only what is nearest to the `@` counts in longer ones."""
 
-_MIN_PHONE_DIGITS = 7
-"""Shorter numbers are not taken for phone numbers: every German post code would be one."""
-
 
 @cache
 def _domains() -> tldextract.TLDExtract:
@@ -79,18 +76,18 @@ class OfflineEmailRecognizer(EmailRecognizer):
 class WindowedPhoneRecognizer(PhoneRecognizer):
     """Presidio's phone recognizer, run where enough digits are.
 
-    Differs from it on purpose: numbers of fewer than seven digits are left out.
+    Differs from it on purpose: a number needs seven digits, with at most four signs between two of
+    them. Presidio takes every German post code for a phone number.
     """
 
-    gates = (
-        r"[\p{Nd}\x{10D00}-\x{1E9FF}](?:[^A-WYZa-wyz\"\n]{0,4}[\p{Nd}\x{10D00}-\x{1E9FF}]){6}",
-    )
+    _DIGIT = r"[\p{Nd}\x{10D00}-\x{1E9FF}]"
+    gates = (rf"{_DIGIT}(?:[\-xX ()./~\[\]+\x{{80}}-\x{{10FFFF}}]{{0,4}}{_DIGIT}){{6}}",)
 
+    _ENOUGH = re.compile("\\d(?:[\\-xX ()./~\\[\\]+\x80-\U0010ffff]{0,4}\\d){6}")
     # Letters and signs that no phone number holds (those of "ext", "extension", "anexo", "int"
     # and "x" may be part of one).
-    _RUN = re.compile(r"[^B-DF-HJ-MP-RU-WYZb-df-hj-mp-ru-wyz\"{}<>_!?&@|\r\n]+")
-    _DIGIT = re.compile(r"\d")
-    _BEGINS = re.compile("[0-9(\\[\uff08\uff3b+\uff0b#]|\\d")
+    _RUN = re.compile(r"[^B-DF-HJ-MP-RU-WYZb-df-hj-mp-ru-wyz\"{}<>_!?&@|\r\n]{7,}")
+    _BEGINS = re.compile("\\d|[(\\[\uff08\uff3b+\uff0b#]")
 
     def __init__(self, supported_language: str = "en") -> None:
         super().__init__(supported_language=supported_language, name="PhoneRecognizer")
@@ -99,19 +96,19 @@ class WindowedPhoneRecognizer(PhoneRecognizer):
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
     ) -> list[RecognizerResult]:
         """Phone numbers in a text."""
-        spans = {
-            (left + start, left + end)
-            for run in self._RUN.finditer(text)
-            if self._digits(run[0]) >= _MIN_PHONE_DIGITS
-            # One more character on each side: a letter there means that it is no number.
-            for left in [max(0, run.start() - 1)]
-            for start, end in self._numbers(text[left : run.end() + 1])
-        }
+        numbers = cache(self._numbers)  # tables repeat themselves; nothing is kept after this
+        spans: set[tuple[int, int]] = set()
+        for run in self._RUN.finditer(text):
+            if self._ENOUGH.search(run[0]):
+                # One more character on each side: a letter there means that it is no number.
+                left = max(0, run.start() - 1)
+                found = numbers(text[left : run.end() + 1])
+                spans |= {(left + start, left + end) for start, end in found}
         return EntityRecognizer.remove_duplicates(
             [
                 result_of(self, self.supported_entities[0], start, end, self.SCORE)
                 for start, end in spans
-                if self._digits(text[start:end]) >= _MIN_PHONE_DIGITS
+                if self._ENOUGH.search(text, start, end)
             ]
         )
 
@@ -119,7 +116,7 @@ class WindowedPhoneRecognizer(PhoneRecognizer):
         """Numbers of all regions in a run."""
         found: set[tuple[int, int]] = set()
         for region in self.supported_regions:
-            matcher = phonenumbers.PhoneNumberMatcher(run, region, leniency=self.leniency)
+            matcher = phonenumbers.PhoneNumberMatcher(run, region, leniency=self.leniency or 0)
             found |= {(match.start, match.end) for match in matcher}
             if len(found) == 1:
                 ((start, end),) = found
@@ -128,9 +125,6 @@ class WindowedPhoneRecognizer(PhoneRecognizer):
                 if not self._BEGINS.search(run, 0, start) and not self._BEGINS.search(run, end):
                     break
         return found
-
-    def _digits(self, text: str) -> int:
-        return len(self._DIGIT.findall(text))
 
 
 class PlainPassportRecognizer(UsPassportRecognizer):

@@ -1,0 +1,125 @@
+"""restore(mask(x)) == x for all texts, and for all ways to cut a stream."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hauberk.structure import replace_leaves
+from hauberk_pii import MemoryVault, Span, Value
+from hauberk_pii._mask import masked
+from hauberk_pii._pseudonyms import Grammar
+from hauberk_pii._restore import JsonRestorer, TextRestorer, restored
+from hauberk_pii._spans import resolved
+
+TYPES = ("PERSON", "EMAIL_ADDRESS", "US_SSN", "SSN")
+GRAMMAR = Grammar(TYPES)
+VALUES = ("Ada Byron", 'a "quoted" \\ value\n', "<PERSON_2>", "zoë\ud800😀", "")
+
+_bits = st.sampled_from(
+    [
+        "<", ">", "&lt;", "&gt;", "\\u003c", "\\u003e", "PERSON", "person", "EMAIL_ADDRESS", "US_",
+        "SSN", "LITERAL", "_", " ", "-", "\\", "\\_", "1", "2", "3", "0", "9", "12", "x", "é", "\n", '"',
+        "<PERSON_1>", "<person_1>", "PERSON_1", "<SSN_1>", "<LITERAL_1>", "&lt;PERSON_1&gt;", "'s", "**",
+        "\\u003cPERSON_1\\u003e", "<PERSON_9>",
+    ]
+)  # fmt: skip
+_texts = st.lists(_bits | st.text(max_size=3), max_size=14).map("".join)
+
+
+def _vault() -> MemoryVault:
+    vault = MemoryVault()
+    vault.issue([Value("PERSON", v) for v in VALUES])
+    vault.issue([Value("US_SSN", "536-90-4399"), Value("SSN", "s"), Value("LITERAL", "<SSN_7>")])
+    return vault
+
+
+def _cut(draw: st.DataObject, text: str) -> list[str]:
+    cuts = sorted(draw.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    return [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+
+
+@given(_texts, st.data())
+def test_masking_and_restoring_gives_the_same_text(text: str, data: st.DataObject) -> None:
+    """Whatever is masked, and whatever the text itself looks like."""
+    places = st.integers(0, len(text))
+    pairs = data.draw(st.lists(st.tuples(places, places, st.sampled_from(TYPES)), max_size=6))
+    spans = resolved([Span(min(a, b), max(a, b), t, 0.5) for a, b, t in pairs if a != b], text)
+    vault = MemoryVault()
+    done = masked(text, spans, GRAMMAR, vault)
+    assert restored(done.text, GRAMMAR, vault) == text
+    assert all(any(d.start <= s.start and s.end <= d.end for d in done.spans) for s in spans)
+
+
+@given(_texts, st.data())
+def test_a_stream_gives_the_same_as_the_whole(text: str, data: st.DataObject) -> None:
+    vault = _vault()
+    stream = TextRestorer(GRAMMAR, vault)
+    shown = "".join(stream.feed(piece) for piece in _cut(data, text)) + stream.finish()
+    assert shown == restored(text, GRAMMAR, vault)
+
+
+@given(_texts)
+def test_a_stream_is_held_back_by_less_than_a_pseudonym(text: str) -> None:
+    """Character by character: what is held back is never longer than the longest spelling."""
+    vault = MemoryVault()  # nothing issued: what comes out is what went in
+    stream = TextRestorer(GRAMMAR, vault)
+    shown = 0
+    for at, char in enumerate(text, start=1):
+        shown += len(stream.feed(char))
+        assert at - shown <= GRAMMAR.longest
+    assert shown + len(stream.finish()) == len(text)
+
+
+def test_prose_is_not_held_back() -> None:
+    stream = TextRestorer(GRAMMAR, _vault())
+    for piece in ("Dear reader, ", "2 < 3 and ", "so on. ", "No hold."):
+        assert stream.feed(piece) == piece
+    assert stream.finish() == ""
+
+
+_json = st.recursive(
+    _texts | st.integers() | st.none() | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(value=_json, ascii_only=st.booleans(), indent=st.sampled_from([None, 1]), data=st.data())
+def test_a_json_stream_gives_the_same_as_its_leaves(
+    value: object, *, ascii_only: bool, indent: int | None, data: st.DataObject
+) -> None:
+    """Values are escaped for a JSON string; names of members stay."""
+    raw = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    vault = _vault()
+    stream = JsonRestorer(GRAMMAR, vault)
+    shown = "".join(stream.feed(piece) for piece in _cut(data, raw)) + stream.finish()
+    assert json.loads(shown) == replace_leaves(value, lambda t: restored(t, GRAMMAR, vault))
+
+
+@given(_texts | st.text(alphabet='{}[]":,\\u003c12PERSON_<> ', max_size=60), st.data())
+def test_a_json_stream_that_is_no_json_does_not_fail(text: str, data: st.DataObject) -> None:
+    """And with nothing to restore it is passed on as it is."""
+    stream = JsonRestorer(GRAMMAR, MemoryVault())
+    shown = "".join(stream.feed(piece) for piece in _cut(data, text)) + stream.finish()
+    assert shown == text
+
+
+def test_escaped_spellings_inside_json_are_read() -> None:
+    vault = _vault()
+    stream = JsonRestorer(GRAMMAR, vault)
+    raw = r'{"PERSON_1": "\nPERSON_1 \u003cPERSON_2\u003e \\u003cPERSON_1\\u003e"}'
+    shown = "".join(stream.feed(char) for char in raw) + stream.finish()
+    assert json.loads(shown) == {"PERSON_1": f"\nAda Byron {VALUES[1]} Ada Byron"}
+
+
+def test_only_what_was_issued_is_restored() -> None:
+    text = "<PERSON_99> <US_SSN_2> PERSON_77 <EMAIL_ADDRESS_1>"
+    assert restored(text, GRAMMAR, _vault()) == text
+
+
+def test_a_restored_value_is_not_read_again() -> None:
+    """A value that looks like a pseudonym comes back as it is."""
+    assert restored("<PERSON_3>", GRAMMAR, _vault()) == "<PERSON_2>"
