@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
+from stat import S_ISREG
 from types import UnionType
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
@@ -22,11 +24,16 @@ from hauberk.policy._model import Policy
 MAX_BYTES = 1024 * 1024
 """Largest policy file. Real ones have a few kilobytes."""
 
-MAX_NODES = 100_000
-"""Most values after aliases are written out; a file of 1 MiB without aliases has fewer."""
+MAX_NODES = 20_000
+"""Most values, as written and after aliases are written out: half a second of reading."""
 
 MAX_NESTING = 100
 """Deepest nesting of a policy file."""
+
+_MAX_FIELD = 120
+"""Longest name of a field in an error, in characters."""
+
+_TOO_MUCH = "too many values or too deeply nested"
 
 Lines = dict[tuple[str | int, ...], int]
 
@@ -55,18 +62,22 @@ def load_policy(source: Policy | Mapping[str, object] | str | Path) -> Policy:
 
 def _read(path: Path) -> str:
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise PolicyError(
-                f"the file has {size} bytes, more than {MAX_BYTES}",
-                source=path,
-                remedy="Split off whatever is not policy.",
-            )
-        raw = path.read_bytes()
-    except OSError as error:
+        found = path.stat()
+        # Not a pipe or a device: they may have no end.
+        raw = path.read_bytes() if S_ISREG(found.st_mode) and found.st_size <= MAX_BYTES else None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
         raise PolicyError(
-            f"cannot be read ({error.strerror})", source=path, remedy="Check the path."
+            f"cannot be read ({why})", source=path, remedy="Check the path."
         ) from None
+    if raw is None and S_ISREG(found.st_mode):
+        raise PolicyError(
+            f"the file has {found.st_size} bytes, more than {MAX_BYTES}",
+            source=path,
+            remedy="Split off whatever is not policy.",
+        )
+    if raw is None:
+        raise PolicyError("is not a file", source=path, remedy="Check the path.")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -80,20 +91,45 @@ def _parse(text: str, path: Path) -> tuple[object, Lines]:
     import yaml  # noqa: PLC0415 - 20 ms that a policy written in Python does not need
 
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_bounded_loader())
+    except yaml.reader.ReaderError as error:
+        at = text.count("\n", 0, error.position) + 1
+        problem = f"the character U+{error.character:04X} is not allowed"
+        raise PolicyError(problem, source=path, line=at) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
         raise PolicyError(f"not YAML: {error.problem}", source=path, line=line) from None
     except yaml.YAMLError as error:
         raise PolicyError(f"not YAML: {type(error).__name__}", source=path) from None
-    except RecursionError:
-        raise PolicyError("nested too deeply", source=path) from None
     if root is None:
         raise PolicyError("the file is empty", source=path, remedy="Start with `version: 1`.")
     lines: Lines = {}
     reader = _Reader(path, lines)
     return reader.value(root, (), ()), lines
+
+
+@cache
+def _bounded_loader() -> Any:
+    """A loader that stops at the bounds, instead of building everything first."""
+    import yaml  # noqa: PLC0415
+    from yaml.composer import ComposerError  # noqa: PLC0415
+
+    class BoundedLoader(yaml.SafeLoader):
+        nodes = 0
+        depth = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.nodes += 1
+            self.depth += 1
+            if self.nodes > MAX_NODES or self.depth > MAX_NESTING:
+                mark = cast("Any", self).peek_event().start_mark
+                raise ComposerError(problem=_TOO_MUCH, problem_mark=mark)
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
+
+    return BoundedLoader
 
 
 class _Reader:
@@ -115,7 +151,7 @@ class _Reader:
         if id(node) in open_:
             raise self._error("an anchor contains itself", line, at)
         if self._count > MAX_NODES or len(open_) > MAX_NESTING:
-            raise self._error("too many values or too deeply nested", line, at)
+            raise self._error(_TOO_MUCH, line, at)
         inside = (*open_, id(node))
         if isinstance(node, self._yaml.SequenceNode):
             return [self.value(item, (*at, i), inside) for i, item in enumerate(node.value)]
@@ -133,10 +169,14 @@ class _Reader:
                 raise self._error("a key must be a plain word", line, at)
             # The written form, not the YAML 1.1 reading: `on` and `no` are names of keys here.
             key = str(key_node.value)
+            if key == "<<":
+                raise self._error("merge keys are not read: write the values out", line, at)
             if key in seen:
                 raise self._error(f"{key!r} is written twice", line, (*at, key))
             seen.add(key)
             yield key, self.value(value_node, (*at, key), inside)
+            # Where the author looks for it: at the key, not at the first line of what it holds.
+            self._lines[(*at, key)] = line
 
     def _scalar(self, node: Any, line: int, at: tuple[str | int, ...]) -> object:
         try:
@@ -169,10 +209,11 @@ def _validated(data: object, *, source: str, lines: Lines) -> Policy:
 def _policy_error(
     error: ValidationError, data: Mapping[str, object], *, source: str, lines: Lines
 ) -> PolicyError:
-    # Unions report every branch; the deepest place is the one that the author meant.
+    # Unions report every branch; the deepest place is the one that the author meant. A misspelt key
+    # goes before the key that is missing because of it.
     first = max(
         error.errors(include_input=False, include_url=False),
-        key=lambda item: len(_place(item["loc"], data)),
+        key=lambda item: (len(_place(item["loc"], data)), item["type"] == "extra_forbidden"),
     )
     at = _place(first["loc"], data)
     line = next((lines[at[:n]] for n in range(len(at), -1, -1) if at[:n] in lines), None)
@@ -183,10 +224,20 @@ def _policy_error(
         remedy = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
     elif first["type"] == "missing":
         problem, remedy = "is missing", "Add `version: 1`." if at == ("version",) else "Add it."
+    elif first["type"] in ("model_type", "dict_type"):
+        problem, remedy = "must be a mapping of names to values", ""
+        if first["type"] == "model_type":
+            remedy = _shape(at)
     else:
         problem = first["msg"].removeprefix("Value error, ")
         remedy = str(first.get("ctx", {}).get("remedy", ""))
     return PolicyError(problem, source=source, line=line, field=_dotted(at), remedy=remedy)
+
+
+def _shape(at: tuple[str | int, ...]) -> str:
+    known = ", ".join(sorted(_fields_at(at)))
+    off = f" To switch it off: `{at[0]}: off`." if len(at) == 1 and at[0] != "limits" else ""
+    return f"Known: {known}.{off}"
 
 
 def _place(loc: tuple[int | str, ...], data: object) -> tuple[str | int, ...]:
@@ -224,4 +275,5 @@ def _models_in(kind: object) -> Iterator[type[BaseModel]]:
 
 
 def _dotted(at: tuple[str | int, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in at).lstrip(".")
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in at).lstrip(".")
+    return name if len(name) <= _MAX_FIELD else f"{name[:_MAX_FIELD]}..."

@@ -9,7 +9,7 @@ Rules:
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +17,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    model_validator,
+    field_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -101,7 +101,9 @@ def _action(value: object) -> object:
 class Screen(_Model):
     """How texts of one origin are screened."""
 
-    action: Annotated[ScreenAction, BeforeValidator(_action)] = ScreenAction.QUARANTINE
+    action: Annotated[
+        ScreenAction, BeforeValidator(_action, json_schema_input_type=ScreenAction | Literal[False])
+    ] = ScreenAction.QUARANTINE
     """What happens when an injection is found."""
     at: SeverityName = Severity.MEDIUM
     """Least severity for the action; findings below it only flag."""
@@ -237,9 +239,14 @@ class PluginPolicy(Section):
     """Handed to the plugin as it is."""
 
 
-def _room(value: object) -> object:
+def _switched_on(value: object) -> object:
     """`on` in YAML means: with its defaults."""
     return {} if value is True else value
+
+
+def _room(model: type[BaseModel]) -> BeforeValidator:
+    # The schema says what may be written: `on` too.
+    return BeforeValidator(_switched_on, json_schema_input_type=model | bool)
 
 
 class Policy(_Model):
@@ -256,25 +263,26 @@ class Policy(_Model):
     """Version of this format. Must be written, so that no empty file is a policy."""
     name: str = "policy"
     """Name of the policy, for reports."""
-    injection: Annotated[InjectionPolicy | Literal[False], BeforeValidator(_room)] = (
+    injection: Annotated[InjectionPolicy | Literal[False], _room(InjectionPolicy)] = (
         InjectionPolicy()
     )
-    pii: Annotated[PiiPolicy | Literal[False], BeforeValidator(_room)] = PiiPolicy()
-    capabilities: Annotated[CapabilitiesPolicy | Literal[False], BeforeValidator(_room)] = (
+    pii: Annotated[PiiPolicy | Literal[False], _room(PiiPolicy)] = PiiPolicy()
+    capabilities: Annotated[CapabilitiesPolicy | Literal[False], _room(CapabilitiesPolicy)] = (
         CapabilitiesPolicy()
     )
-    budget: Annotated[BudgetPolicy | Literal[False], BeforeValidator(_room)] = BudgetPolicy()
-    audit: Annotated[AuditPolicy | Literal[False], BeforeValidator(_room)] = AuditPolicy()
+    budget: Annotated[BudgetPolicy | Literal[False], _room(BudgetPolicy)] = BudgetPolicy()
+    audit: Annotated[AuditPolicy | Literal[False], _room(AuditPolicy)] = AuditPolicy()
     limits: LimitsPolicy = LimitsPolicy()
     plugins: tuple[PluginPolicy, ...] = ()
 
-    @model_validator(mode="after")
-    def _plugins_once(self) -> Self:
-        names = [plugin.use for plugin in self.plugins]
+    @field_validator("plugins")
+    @classmethod
+    def _plugins_once(cls, plugins: tuple[PluginPolicy, ...]) -> tuple[PluginPolicy, ...]:
+        names = [plugin.use for plugin in plugins]
         twice = {name for name in names if names.count(name) > 1}
         if twice:
-            raise ValueError(f"plugins named twice: {', '.join(sorted(twice))}")
-        return self
+            raise ValueError(f"named twice: {', '.join(sorted(twice))}")
+        return plugins
 
     @classmethod
     def unsafe_allow_all(cls) -> Policy:
