@@ -209,8 +209,9 @@ class Bench:
             protect([self.model, *self.tools], self.guard)
         if door == "constructor":
             handler = HauberkCallbackHandler(self.guard)
-            for part in [self.model, *self.tools]:
-                part.callbacks = [handler]
+            self.model.callbacks = [handler]
+            for one in self.tools:
+                one.callbacks = [handler]
         agent = create_agent(self.model, self.tools, middleware=middleware, **options)
         if door in ("protect", "all"):
             agent = protect(agent, self.guard)
@@ -221,7 +222,7 @@ class Bench:
         return agent
 
 
-DOORS = ["bare", "protect", "parts", "handler", "constructor", "middleware", "install", "all"]
+DOORS = ["protect", "parts", "handler", "constructor", "middleware", "install", "all"]
 
 
 @dataclass
