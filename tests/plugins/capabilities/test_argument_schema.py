@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -230,18 +229,11 @@ def test_patterns_of_names_are_linear_too() -> None:
     assert schema.violation({"x": {"a" * 50_000 + "!": 1}}) is not None
 
 
+@pytest.mark.timeout(60)
 def test_unique_items_are_linear() -> None:
-    """Ten times the items take about ten times as long, not a hundred times."""
-    schema = ArgumentSchema(of({"uniqueItems": True}))
-
-    def seconds(count: int) -> float:
-        items = [{"n": n} for n in range(count)]
-        started = time.perf_counter()
-        assert schema.violation({"x": items}) is None
-        return time.perf_counter() - started
-
-    small = min(seconds(2_000) for _ in range(3))
-    assert seconds(20_000) < small * 40
+    """Comparing each with each would take a thousand million steps: many minutes."""
+    items = [{"n": n} for n in range(50_000)]
+    assert violation(of({"uniqueItems": True}), x=items) is None
 
 
 # --- at load --------------------------------------------------------------------------------
