@@ -35,6 +35,9 @@ MAX_TEXTS = 50
 MAX_CHARS = 4_000
 """Most characters of one text that are shown."""
 
+MAX_NAME = 400
+"""Most characters of a name, a reason or a cell of a table that are shown."""
+
 MAX_SPANS = 200
 """Most findings that are marked in one text."""
 
@@ -155,8 +158,8 @@ def _headline(decision: Decision, stage: str, tool: str | None) -> Html:
     return tag(
         "div",
         _badge(decision.verdict),
-        tag("span", f" {_visible(decision.reason)}"),
-        tag("span", f" {_visible(place)}{_visible(by)}", style=_SMALL),
+        tag("span", f" {_name(decision.reason)}"),
+        tag("span", f" {_name(place)}{_name(by)}", style=_SMALL),
         style="margin:.3em 0",
     )
 
@@ -173,7 +176,7 @@ def _texts(event: Event, decision: Decision) -> Iterator[Html]:
         yield tag("div", f"({first} earlier texts are not shown)", style=_SMALL)
     pairs = list(zip(event.segments, after, strict=True))
     for index, (old, new) in enumerate(pairs[first:], start=first):
-        yield tag("div", _visible(f"{index}: {old.origin} ({old.trust.value})"), style=_SMALL)
+        yield tag("div", _name(f"{index} ({old.trust.value}): {old.origin}"), style=_SMALL)
         spans = [found for found in decision.findings if found.segment == index]
         yield tag("div", *_marked(old.text, spans[:MAX_SPANS]), style=_TEXT)
         if new.text != old.text:
@@ -202,7 +205,7 @@ def _mark(piece: str, over: Sequence[Finding]) -> Html:
         "color:inherit;border-radius:2px"
     )
     return tag(
-        "mark", piece, style=style, title=_visible(", ".join(dict.fromkeys(f.rule for f in over)))
+        "mark", piece, style=style, title=_name(", ".join(dict.fromkeys(f.rule for f in over)))
     )
 
 
@@ -242,7 +245,7 @@ def _rule(found: Finding) -> Html:
     colour = hue(found.category)
     return tag(
         "span",
-        _visible(found.rule),
+        _name(found.rule),
         style=f"border-left:.5em solid hsl({colour},80%,50%);padding-left:.4em",
     )
 
@@ -284,7 +287,7 @@ def _stripe(found: Finding, length: int) -> Html:
         f"position:absolute;height:100%;left:{start:.1%};width:{width:.1%};"
         f"background:hsl({hue(found.category)},80%,50%)"
     )
-    return tag("div", style=style, title=_visible(found.rule))
+    return tag("div", style=style, title=_name(found.rule))
 
 
 def _table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> Html:
@@ -294,7 +297,11 @@ def _table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> Html:
 
 
 def _text(value: str) -> str:
-    return value if isinstance(value, Html) else _visible(value)
+    return value if isinstance(value, Html) else _name(value)
+
+
+def _name(text: str) -> str:
+    return _visible(text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}...")
 
 
 def _visible(text: str) -> str:

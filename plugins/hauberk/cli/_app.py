@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from hauberk.cli._audit import audit
 from hauberk.cli._policy import policy
+from hauberk.cli.demo import demo
 from hauberk.errors import HauberkError
 
 EXIT_FAILED = 2
@@ -41,8 +40,7 @@ def show_version(
         say(f"hauberk {__version__}")
 
 
-if find_spec("hauberk.cli.demo") is not None:
-    app.command("demo")(import_module("hauberk.cli.demo").demo)
+app.command("demo")(demo)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -65,7 +66,7 @@ def verify(
 
 
 @audit.command("show")
-def show(
+def show(  # noqa: PLR0913 - the options of a command
     path: Trail,
     *,
     session: Annotated[str | None, typer.Option(help="Only this session.")] = None,
@@ -123,7 +124,7 @@ def _say_report(report: VerifyReport) -> None:
         say("  ... and more than can be listed")
 
 
-def _table(records: Any) -> tuple[Table, int]:
+def _table(records: Iterator[Record]) -> tuple[Table, int]:
     from rich.table import Table  # noqa: PLC0415 - keeps --help fast
 
     table = Table(box=None, header_style="bold", pad_edge=False)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 
 from rich.console import Console
 from rich.text import Text
@@ -28,8 +26,3 @@ def say_json(value: object) -> None:
 def complain(text: str) -> None:
     """One red line on stderr."""
     console(stderr=True).print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
-
-
-def leave_quietly() -> None:
-    """Stdout was closed by its reader (`| head`): end without a second error."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
