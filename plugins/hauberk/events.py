@@ -12,12 +12,19 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import uuid4
 
 from hauberk.session import Session
+
+
+_ARGUMENT = re.compile(
+    r"(?:^|\.)(?:tool_calls?|tool_call_chunks|invalid_tool_calls|function_call|args|arguments"
+    r"|tool_kwargs|partial_json)(?=[.\[:]|$)"
+)
 
 
 class Stage(StrEnum):
@@ -60,12 +67,18 @@ class Segment:
     trust: Trust = Trust.UNTRUSTED
     """Untrusted unless somebody says otherwise."""
     where: str = ""
-    """The adapter's address of the text (`messages[2].content[0]`), for reports."""
+    """The adapter's address of the text: `messages[2].content[0]`. Arguments of a tool call stand
+    under a step that is named so: `tool_calls[0].args.to`, `arguments.to`."""
 
     @property
     def kind(self) -> str:
         """The origin without its name: `tool` for `tool:read_mail`."""
         return self.origin.partition(":")[0]
+
+    @property
+    def is_argument(self) -> bool:
+        """Whether the text is an argument of a tool call: meant for a tool, shown to nobody."""
+        return _ARGUMENT.search(self.where) is not None
 
     def with_text(self, text: str) -> Segment:
         """The same segment with other words; itself when the words are the same."""

@@ -45,7 +45,7 @@ _SEPARATOR = re.compile(r"[^a-z0-9]+")
 _LEET = str.maketrans("013457@$!|", "oieastasii")
 _LEET_L = re.compile(r"(?<=l)1|1(?=l)|(?<=[ae])1\b")
 
-_TAGS = re.compile("(?<!\U0001f3f4)[\U000e0020-\U000e007e]{4,}")
+_TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0020-\U000e007e]{4,}")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{8,}")
 
 # Sixteen selectors in one block and 240 in another: together a byte each.

@@ -36,7 +36,7 @@ _UNSEEN = re.compile(
 )
 """Invisible characters that Unicode does not class as format characters."""
 
-_SIGNS = str.maketrans("“”„‟«»‘’‚‛‹›`´‐‑‒–—―−⁄∕", "\"\"\"\"\"\"''''''''-------//")
+_SIGNS = str.maketrans("“”„‟«»‘’‚‛‹›´‐‑‒–—―−⁄∕", "\"\"\"\"\"\"'''''''-------//")
 
 
 class _Table(dict[int, int]):

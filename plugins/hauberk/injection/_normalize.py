@@ -87,10 +87,12 @@ def _walk(text: str, max_depth: int) -> Iterator[View]:
         yield folded
         gates = _open_gates(folded.text)
         yield from _guesses(folded, gates)
-        if max_depth:
-            todo.extend(
-                (view, depth + 1) for view in _decoded(raw, cleaned, gates, last=depth == max_depth)
-            )
+        for view in _payloads(raw, cleaned, gates) if max_depth else ():
+            if depth == max_depth and view.text not in known:
+                raise DecodeLimitError("encodings nested too deeply")
+            todo.append((view, depth + 1))
+        if depth < max_depth:
+            todo.extend((view, depth + 1) for view in _unwrapped(cleaned, gates))
 
 
 def _guesses(folded: View, gates: frozenset[str]) -> Iterator[View]:
@@ -108,19 +110,18 @@ def _guesses(folded: View, gates: frozenset[str]) -> Iterator[View]:
         yield words
 
 
-def _decoded(raw: View, cleaned: View, gates: frozenset[str], *, last: bool) -> Iterator[View]:
-    """What is encoded in a view. At the last depth there must be no payload left."""
-    payloads = [decode.from_invisible(raw)]
-    if "base64" in gates:
-        payloads.append(decode.from_base64(cleaned))
-    if "hex" in gates:
-        payloads.append(decode.from_hex(cleaned))
-    found = [view for view in payloads if view is not None]
-    if last:
-        if found:
-            raise DecodeLimitError("encodings nested too deeply")
-        return
-    yield from found
+def _payloads(raw: View, cleaned: View, gates: frozenset[str]) -> Iterator[View]:
+    """Texts that are carried by other characters: none may be left unopened."""
+    if (signs := decode.from_invisible(raw)) is not None:
+        yield signs
+    if "base64" in gates and (words := decode.from_base64(cleaned)) is not None:
+        yield words
+    if "hex" in gates and (words := decode.from_hex(cleaned)) is not None:
+        yield words
+
+
+def _unwrapped(cleaned: View, gates: frozenset[str]) -> Iterator[View]:
+    """The same text without markup and escapes."""
     if "html" in gates:
         hidden = html.concealed(cleaned)
         if hidden.text:

@@ -6,6 +6,8 @@ Rules:
 * `block` refuses and ends the session; `quarantine` puts a notice in the text's place; `flag` only
   records. A text that passes a bound is refused, whatever the action.
 * Each text is analysed once per session: verdicts are kept by origin and digest, a bounded number.
+* Links of a completion are judged as the policy says for exfiltration; arguments of tool calls are
+  not, as nobody is shown them. Links of the prompt's own user and developer may be repeated.
 * Findings and notices name rules and places, never the text.
 """
 
@@ -15,19 +17,34 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, islice
 from threading import Lock
 
 from hauberk.decisions import Decision, Finding
 from hauberk.events import Event, Segment, Stage
+from hauberk.injection._exfiltration import (
+    LinkFilter,
+    LinkRules,
+    Removal,
+    links_of,
+    may_hold_link,
+)
 from hauberk.injection._rules import RulePack, load_pack
 from hauberk.injection._screen import CLEAR, Verdict, screen, too_long
+from hauberk.injection._urls import host_name
 from hauberk.policy import InjectionPolicy, Screen, ScreenAction
 
 MAX_VERDICTS = 4096
 """Verdicts remembered per session: many times the texts of a long conversation, under 2 MB."""
 
+MAX_CALLS = 256
+"""Prompts of one session whose links are remembered until they are answered."""
+
+MAX_LINKS = 1000
+"""Links remembered of one prompt. Others than these may not be repeated."""
+
 _DIGEST_BYTES = 16
+_OWN = frozenset(("user", "developer"))
 
 _Key = tuple[str, bytes]
 
@@ -38,6 +55,7 @@ class _Memory:
     def __init__(self) -> None:
         self._lock = Lock()
         self._verdicts: OrderedDict[_Key, Verdict] = OrderedDict()
+        self._links: OrderedDict[str, frozenset[str]] = OrderedDict()
 
     def get(self, key: _Key) -> Verdict | None:
         with self._lock:
@@ -52,9 +70,21 @@ class _Memory:
             while len(self._verdicts) > MAX_VERDICTS:
                 self._verdicts.popitem(last=False)
 
+    def links(self, call: str) -> frozenset[str]:
+        """The links that the answer to a prompt may repeat."""
+        with self._lock:
+            return self._links.get(call, frozenset())
+
+    def add_links(self, call: str, links: frozenset[str]) -> None:
+        with self._lock:
+            known = self._links.pop(call, frozenset())
+            self._links[call] = known | frozenset(islice(links, max(0, MAX_LINKS - len(known))))
+            while len(self._links) > MAX_CALLS:
+                self._links.popitem(last=False)
+
 
 class InjectionPlugin:
-    """Screens what comes in for prompt injection.
+    """Screens what comes in for prompt injection, and what goes out for links that carry data.
 
     It does not promise to find every attack: rules know the known classes, and a patient attacker
     finds other words. Lean on capabilities and flow rules; this layer makes attacks dearer.
@@ -69,7 +99,9 @@ class InjectionPlugin:
     """
 
     name = "injection"
-    stages = frozenset({Stage.PROMPT, Stage.TOOL_RESULT, Stage.RETRIEVAL, Stage.INGEST})
+    stages = frozenset(
+        {Stage.PROMPT, Stage.COMPLETION, Stage.TOOL_RESULT, Stage.RETRIEVAL, Stage.INGEST}
+    )
 
     def __init__(self, policy: InjectionPolicy, *, pack: RulePack | None = None) -> None:
         """Load the rules.
@@ -82,10 +114,15 @@ class InjectionPlugin:
         self._pack = pack or load_pack()
         screens = {"user": policy.user, "tool": policy.tool, "document": policy.document}
         self._screens = {k: s for k, s in screens.items() if s.action is not ScreenAction.OFF}
+        self._hosts = tuple(host for one in policy.allowed_hosts if (host := host_name(one)))
 
     def inspect(self, event: Event) -> Decision:
         """Decide on one event."""
         memory = event.session.state(self, _Memory)
+        if event.stage is Stage.COMPLETION:
+            return self._inspect_answer(event, memory)
+        if event.stage is Stage.PROMPT:
+            self._remember_links(event, memory)
         found: list[tuple[int, Screen, Verdict]] = []
         for index, segment in enumerate(event.segments):
             how = self._screens.get(segment.kind)
@@ -94,6 +131,48 @@ class InjectionPlugin:
             if (verdict := self._verdict(memory, segment)) is not CLEAR:
                 found.append((index, how, verdict))
         return _decide(event, found) if found else Decision.allow()
+
+    def open_stream(self, event: Event, *, json_string: bool) -> LinkFilter | None:
+        """A filter that takes links out of one streamed text; None where none are taken out."""
+        out = self._policy.exfiltration.action in (ScreenAction.BLOCK, ScreenAction.QUARANTINE)
+        if json_string or not out:
+            return None
+        memory = event.session.state(self, _Memory)
+        # The prompt as it is sent may name links in another form: personal data in it is masked.
+        self._remember_links(event, memory)
+        return LinkFilter(self._link_rules(event, memory))
+
+    def _inspect_answer(self, event: Event, memory: _Memory) -> Decision:
+        how = self._policy.exfiltration
+        if how.action is ScreenAction.OFF:
+            return Decision.allow()
+        texts: dict[int, str] = {}
+        findings: list[Finding] = []
+        taken_out = False
+        for index, segment in enumerate(event.segments):
+            if segment.is_argument or not may_hold_link(segment.text):
+                continue
+            links = LinkFilter(self._link_rules(event, memory))
+            texts[index] = links.feed(segment.text) + links.finish()
+            findings += (_removal(removal, index) for removal in links.removals)
+            taken_out = taken_out or any(removal.taken_out for removal in links.removals)
+        if taken_out and how.action is ScreenAction.BLOCK:
+            reason = "the answer holds a link that would carry data away"
+            return Decision.deny(reason, findings=findings, stop=True)
+        if not taken_out or how.action is ScreenAction.FLAG:
+            return Decision.allow(findings=findings)
+        segments = [s.with_text(texts.get(i, s.text)) for i, s in enumerate(event.segments)]
+        return Decision.rewrite(segments=segments, findings=findings)
+
+    def _link_rules(self, event: Event, memory: _Memory) -> LinkRules:
+        least = self._policy.exfiltration.at
+        return LinkRules(allowed_hosts=self._hosts, known=memory.links(event.call), least=least)
+
+    def _remember_links(self, event: Event, memory: _Memory) -> None:
+        own = (links_of(segment.text) for segment in event.segments if segment.kind in _OWN)
+        found = frozenset(chain.from_iterable(own))
+        if found:
+            memory.add_links(event.call, found)
 
     def _verdict(self, memory: _Memory, segment: Segment) -> Verdict:
         text, kind = segment.text, segment.kind
@@ -127,6 +206,20 @@ def _decide(event: Event, found: list[tuple[int, Screen, Verdict]]) -> Decision:
 
 def _placed(verdict: Verdict, index: int) -> Iterator[Finding]:
     return (replace(finding, segment=index) for finding in verdict.findings)
+
+
+def _removal(removal: Removal, index: int) -> Finding:
+    what = "an image" if removal.image else "a link"
+    return Finding(
+        rule="inj.out.image" if removal.image else "inj.out.link",
+        category="data-exfiltration",
+        severity=removal.severity,
+        explanation=f"{what} leads to a host that is not allowed"
+        + (" and was taken out" if removal.taken_out else ""),
+        segment=index,
+        start=removal.start,
+        end=removal.end,
+    )
 
 
 def _notice(verdict: Verdict) -> str:

@@ -1,0 +1,109 @@
+"""Many patterns, one pass: RE2 behind a typed door.
+
+Rules:
+* Matching takes time in proportion to the text, whatever the patterns and the text are.
+* A pattern that RE2 cannot take raises `PatternError` with its number and the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from importlib import import_module
+from typing import Any
+
+MEMORY = 32 * 1024 * 1024
+"""Bytes that one automaton may use for the states that texts bring up. With too little it starts
+afresh again and again; real use stays far below."""
+
+# RE2's bindings carry no types; everything that comes out of them is narrowed here.
+_re2: Any = import_module("re2")
+
+
+class PatternError(ValueError):
+    """RE2 cannot take a pattern. `index`: which; `reason`: why."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        self.index = index
+        self.reason = reason
+        super().__init__(f"pattern {index}: {reason}")
+
+
+class Gates:
+    """A few simple patterns, all tried in one pass. Immutable and thread-safe.
+
+    Exact, and best where patterns have few states: with many gaps the automaton keeps meeting new
+    states, and each costs microseconds the first time.
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        """Compile; the patterns are the program's own."""
+        self._set = _re2.Set.SearchSet(_options())
+        for pattern in patterns:
+            self._set.Add(pattern)
+        self._set.Compile()
+
+    def matching(self, raw: bytes) -> Collection[int]:
+        """Indices of the patterns that are somewhere in a text (UTF-8)."""
+        found: Collection[int] | None = self._set.Match(raw)
+        return found or ()
+
+
+class Patterns:
+    r"""Many patterns: one pass finds the few that may match, and only those are run.
+
+    The pass looks for the literal words that each pattern cannot do without. Immutable and
+    thread-safe.
+
+    Example:
+        >>> patterns = Patterns([r"\bignore\b", r"\brules? of\b"])
+        >>> patterns.candidates(b"ignore all rules"), patterns.span(0, b"ignore all rules")
+        ((0,), (0, 6))
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        """Compile.
+
+        Raises:
+            PatternError: RE2 cannot take one of the patterns.
+        """
+        sources = tuple(patterns)
+        self._single = [_compiled(index, source) for index, source in enumerate(sources)]
+        self._filter = _re2.Filter()
+        for source in sources:
+            self._filter.Add(source, _options())
+        self._filter.Compile()
+
+    def candidates(self, raw: bytes) -> Collection[int]:
+        """Indices of the patterns that may match a text (UTF-8): all that do, and some others."""
+        found: Collection[int] | None = self._filter.Match(raw, potential=True)
+        return found or ()
+
+    def span(self, index: int, raw: bytes) -> tuple[int, int] | None:
+        """Where pattern number `index` matches first: (start, end) in characters, or None."""
+        found = self._single[index].search(raw)
+        if found is None:
+            return None
+        start, end = found.span()
+        before = _length(raw[:start])
+        return before, before + _length(raw[start:end])
+
+
+def _length(raw: bytes) -> int:
+    return len(raw) if raw.isascii() else len(raw.decode("utf-8", "replace"))
+
+
+def _compiled(index: int, source: str) -> Any:
+    try:
+        return _re2.compile(source, _options())
+    except _re2.error as error:
+        reason = error.args[0] if error.args else ""
+        text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        raise PatternError(index, text) from None
+
+
+def _options() -> Any:
+    options = _re2.Options()
+    options.max_mem = MEMORY
+    options.never_capture = True
+    options.log_errors = False
+    return options
