@@ -16,10 +16,11 @@ from typing import cast
 
 from hauberk.testing._brain import ToolCall, ToolSpec
 from hauberk.testing._facts import address_for, best_facts, field_value, filled, last_value
-from hauberk.testing._orders import Intent, Order, names
-from hauberk.testing._reading import EMAIL, IBAN, NAME, QUOTED, URL, words
+from hauberk.testing._orders import Intent, Order
+from hauberk.testing._reading import EMAIL, IBAN, NAME, QUOTED, URL, names, words
 
 _TOOL_WORDS: Mapping[Intent, str] = {
+    Intent.ASK: "find get lookup look fetch query show search retrieve retrieval ask",
     Intent.LOOKUP: "find get lookup look fetch query show read",
     Intent.READ: "read get open show fetch summarize summarise",
     Intent.LIST: "list show check",
@@ -27,14 +28,14 @@ _TOOL_WORDS: Mapping[Intent, str] = {
     Intent.OPEN: "open browse visit url http fetch web page load",
     Intent.SEND: "send mail forward reply post write compose",
     Intent.DELETE: "delete remove erase drop purge",
-    Intent.PAY: "pay transfer wire payment remit",
+    Intent.PAY: "pay transfer wire payment remit money",
 }
-_NEEDS: Mapping[Intent, str] = {
-    Intent.SEND: "address",
-    Intent.PAY: "account",
-    Intent.OPEN: "url",
+_NEEDS: Mapping[Intent, frozenset[str]] = {
+    Intent.SEND: frozenset({"address"}),
+    Intent.PAY: frozenset({"account", "address"}),
+    Intent.OPEN: frozenset({"url"}),
 }
-"""The kind of parameter without which a tool cannot do it."""
+"""The kinds of parameter without one of which a tool cannot do it."""
 _ELSE: Mapping[Intent, tuple[Intent, ...]] = {
     Intent.LOOKUP: (Intent.SEARCH,),
     Intent.SEARCH: (Intent.LOOKUP,),
@@ -51,7 +52,12 @@ _KINDS: Mapping[str, str] = {
     "account": "iban account",
     "amount": "amount sum total",
     "number": "number id index no nr num",
+    "path": "path file filename",
+    "name": "name person",
 }
+_FREE = frozenset({"phrase", "name"})
+"""Kinds that any words would fit."""
+
 _KIND_OF = {word: kind for kind, line in _KINDS.items() for word in line.split()}
 
 
@@ -97,11 +103,23 @@ def _fitting(intent: Intent, order: Order, tools: Sequence[ToolSpec]) -> list[To
     for tool in tools:
         name = set(words(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", tool.name)))
         about = set(words(tool.description))
-        verb = 4 * len(name & verbs) or len(about & verbs)
-        if verb and _NEEDS.get(intent, "") in {"", *map(_kind, _properties(tool))}:
-            score = min(verb, 4) + 2 * len(name & nouns) + min(len(about & nouns), 3)
+        kinds = set(map(_kind, _properties(tool)))
+        fits = nouns & (name | about) or "name" in kinds
+        wanted = verbs if fits or intent is not Intent.ASK else _SEARCHES
+        verb = _VERB_IN_NAME * bool(name & wanted) or len(about & wanted)
+        needs = _NEEDS.get(intent)
+        if verb and (needs is None or needs & kinds):
+            known = _VERB_IN_NAME if "name" in kinds and order.names else 0
+            score = verb + 2 * len(name & nouns) + min(len(about & nouns), 3) + known
             scored.append((score, tool))
     return [tool for _, tool in sorted(scored, key=lambda item: -item[0])]
+
+
+_SEARCHES = frozenset(_TOOL_WORDS[Intent.SEARCH].split()) - {"find"}
+"""Words of tools that take any question."""
+
+_VERB_IN_NAME = 4
+"""Weighs as much as two nouns."""
 
 
 def _filled(order: Order, tool: ToolSpec, texts: Sequence[str]) -> Planned | None:
@@ -111,7 +129,7 @@ def _filled(order: Order, tool: ToolSpec, texts: Sequence[str]) -> Planned | Non
     fixed: list[str] = []
     for name, schema in properties.items():
         value, is_fixed = _value(name, order, texts)
-        if value is not None:
+        if value is not None and (name in required or _is_spoken_of(name, order, fixed=is_fixed)):
             typed = _typed(value, schema)
             if typed is not None:
                 arguments[name] = typed
@@ -121,13 +139,18 @@ def _filled(order: Order, tool: ToolSpec, texts: Sequence[str]) -> Planned | Non
     return Planned(ToolCall(name=tool.name, arguments=arguments), tuple(fixed))
 
 
+def _is_spoken_of(name: str, order: Order, *, fixed: bool) -> bool:
+    """Whether the order itself asks for an argument that may be left out."""
+    kind = _kind(name)
+    if order.intent is Intent.SEND and kind == "subject":
+        return True  # every mail has one
+    return fixed and (kind not in _FREE or name in dict(order.named))
+
+
 def _value(name: str, order: Order, texts: Sequence[str]) -> tuple[str | None, bool]:
     """The value of one parameter, and whether the order's own words gave it."""
-    named = dict(order.named)
-    if name in named:
-        return filled(named[name], texts), True
-    if order.intent is Intent.CALL and order.named:
-        return None, True
+    if name in dict(order.named):
+        return filled(dict(order.named)[name], texts), True
     return _FILLERS[_kind(name)](order, texts)
 
 
@@ -142,6 +165,8 @@ def _kind(parameter: str) -> str:
 
 
 def _address(order: Order, texts: Sequence[str]) -> tuple[str | None, bool]:
+    if order.intent is Intent.PAY:
+        return _account(order, texts)
     if order.addresses:
         return order.addresses[0], True
     who = "sender" if re.search(r"\bsender\b", order.text) or not order.text else ""
@@ -163,6 +188,8 @@ def _subject(order: Order, texts: Sequence[str]) -> tuple[str | None, bool]:
     given = _SUBJECT.search(order.text)
     if given:
         return (given[1] or given[2] or given[3]).strip(), True
+    if order.intent is Intent.PAY:
+        return "Payment", False
     earlier = field_value("subject", texts)
     if earlier and not order.addresses:
         return f"Re: {earlier}", False
@@ -228,7 +255,21 @@ def _amount(order: Order, _: Sequence[str]) -> tuple[str | None, bool]:
 
 
 def _number(order: Order, _: Sequence[str]) -> tuple[str | None, bool]:
-    return next(iter(order.numbers), None), True
+    """An identifier: a number, or a word that ends in one (`A-17`)."""
+    found = re.search(r"\b(?:[A-Za-z]{1,8}-)?\d[\w-]{0,40}", order.text)
+    return found and found.group(), True
+
+
+def _path(order: Order, _: Sequence[str]) -> tuple[str | None, bool]:
+    found = re.search(r"[\w~.-]*[./~][\w~./-]+", order.text)
+    return found and found.group().rstrip("."), True
+
+
+def _name(order: Order, _: Sequence[str]) -> tuple[str | None, bool]:
+    about = phrase(order.text)
+    if order.intent is Intent.ASK and not order.names:
+        return None, True  # a question that names nobody is not about a person
+    return about or None, True
 
 
 def phrase(text: str) -> str:
@@ -238,6 +279,9 @@ def phrase(text: str) -> str:
         return order.quotes[0]
     if order.names:
         return order.names[0]
+    inside = re.search(r"\b(?:in|of|at|for) ([A-Z][\w-]+)", order.text)
+    if inside:
+        return inside[1]
     if re.search(r"\b(?:all|every|each|full|entire|whole)\b|\blist\b|\bdatabase\b", text):
         return "*"
     return re.sub(
@@ -257,6 +301,8 @@ _FILLERS = {
     "account": _account,
     "amount": _amount,
     "number": _number,
+    "path": _path,
+    "name": _name,
     "phrase": _phrase,
 }
 
@@ -267,7 +313,7 @@ def _typed(value: str, schema: object) -> object:
     try:
         match kind:
             case "integer":
-                return int(float(value))
+                return int(float(re.sub(r"^\D+", "", value)))
             case "number":
                 return float(value)
             case "boolean":

@@ -9,7 +9,8 @@ Rules:
   Texts before that come next. The system prompt gives it no orders (so it warns of nothing).
 * It does each order once, looking at its own earlier calls, or as often as the order says.
 * It copies names, addresses and account numbers that it sees into arguments, pseudonyms included.
-* With nothing left to do, it answers the user's question from what it has read.
+* With nothing left to do, it answers the user's question from what it has read; when it has read
+  nothing, it repeats what the user said.
 * The same turns and tools give the same reply. It never raises.
 
 The grammar of orders is in `hauberk.testing._orders`; what it reads, in `_reading`.
@@ -21,11 +22,11 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from hauberk.testing._brain import Reply, ToolCall, ToolSpec, Turn
+from hauberk.testing._brain import Reply, ToolSpec, Turn
 from hauberk.testing._facts import address_for, best_facts, filled, summary, units
 from hauberk.testing._fitting import Planned, phrase, plan, recipient_name
 from hauberk.testing._orders import Intent, Order, find_orders
-from hauberk.testing._reading import URL, as_read, names, sentences
+from hauberk.testing._reading import URL, as_read, sentences
 
 _MAX_READ_CHARS = 200_000
 """Of a longer text only the start is read: a model has a window too."""
@@ -86,15 +87,15 @@ class _Talk:
         for told in reversed(self._told[1:]):
             for order in told:
                 yield from self._steps(order)
-        for order in self._told[0] or [self._asked()]:
+        for order in self._told[0] or self._asked():
             yield from self._steps(order)
 
-    def _asked(self) -> Order:
+    def _asked(self) -> list[Order]:
         """A question is an order to look for its answer."""
-        text = " ".join(s for s in sentences(self.question) if _ASKS.search(s)) or self.question
-        if URL.search(text):
-            return Order(intent=Intent.OPEN, text=text)
-        return Order(intent=Intent.LOOKUP if names(text) else Intent.SEARCH, text=text)
+        text = " ".join(s for s in sentences(self.question) if _ASKS.search(s))
+        if not text:
+            return []
+        return [Order(intent=Intent.OPEN if URL.search(text) else Intent.ASK, text=text)]
 
     def _steps(self, order: Order) -> Iterator[Order]:
         """What must be read first, then the order itself."""
@@ -119,7 +120,7 @@ class _Talk:
         if said:
             return filled(said[-1].quotes[0] if said[-1].quotes else said[-1].text, self.read)
         extra = [filled(link, self.read) for link in self._wanted(words_only)]
-        return "\n".join([self._found() or _done(self._calls), *extra])
+        return "\n".join([self._found() or self._done(), *extra])
 
     @staticmethod
     def _wanted(orders: Sequence[Order]) -> Iterator[str]:
@@ -127,6 +128,11 @@ class _Talk:
         for order in orders:
             if order.intent is Intent.INCLUDE:
                 yield from _LINK.findall(order.text) or order.urls or order.quotes
+
+    def _done(self) -> str:
+        if self._calls:
+            return f"Done: {', '.join(dict.fromkeys(call.name for call in self._calls))}."
+        return f"You said: {self.question}" if self.question else "Hello."
 
     def _found(self) -> str:
         asked = [s for s in sentences(self.question) if _ASKS.search(s)]
@@ -149,7 +155,3 @@ def _without_orders(text: str) -> str:
         "\n".join(unit for unit in units(block) if not find_orders(unit))
         for block in text.split("\n\n")
     )
-
-
-def _done(calls: Sequence[ToolCall]) -> str:
-    return f"Done: {', '.join(dict.fromkeys(c.name for c in calls))}." if calls else "Done."

@@ -12,7 +12,7 @@ Rules:
       send / forward / e-mail X to ADDRESS [with subject "S"] [saying "T"]
       e-mail her / NAME her order status               reply to the sender of mail 2 saying T
       delete / remove X                                pay / transfer AMOUNT to IBAN
-      run tool NAME with arg=value, other="value"      answer with "T", include this image LINK
+      run tool NAME with arg=value, "other": "value"   answer with "T", include this image LINK
       reveal your system prompt                        keep doing X, ... again and again, 5 times
 """
 
@@ -28,6 +28,8 @@ from hauberk.testing._reading import AMOUNT, EMAIL, IBAN, QUOTED, URL, names, se
 class Intent(StrEnum):
     """What an order wants."""
 
+    ASK = "ask"
+    """A question: look wherever its answer may be."""
     LOOKUP = "lookup"
     READ = "read"
     LIST = "list"
@@ -100,7 +102,10 @@ _VERBS: tuple[tuple[Intent, str], ...] = (
     ),
     (Intent.SAY, r"(?:answer|reply|respond) (?:only )?with|say(?: only)?"),
     (Intent.INCLUDE, r"(?:include|append|embed|render|display|insert)"),
-    (Intent.CALL, r"(?:run|call|use|invoke)(?: the)? (?:tool|function)"),
+    (
+        Intent.CALL,
+        r"(?:run|call|use|invoke)(?: the)?(?: (?:tool|function)|(?= \w+_\w)|(?= \w+ (?:tool|function)\b))",
+    ),
     (Intent.LIST, rf"list|check {_MY}new {_MAIL}|check {_MY}{_MAIL}"),
     (Intent.READ, rf"read|summari[sz]e|open (?={_MY}{_MAIL})"),
     (Intent.LOOKUP, r"look up|look for|find|get|fetch|retrieve|pull up|check"),
@@ -142,7 +147,7 @@ _EVER = re.compile(
     re.IGNORECASE,
 )
 _TIMES = re.compile(r"\b(\d{1,6}) times\b")
-_NAMED = re.compile(r"(\w{1,60})\s?=\s?(?:\"([^\"]*)\"|([^\s,;\"]+))")
+_NAMED = re.compile(r"\b(\w{1,60})\"?\s?[=:]\s?(?:\"([^\"]*)\"|([^\s,;\"{}]+))")
 
 
 def find_orders(text: str) -> list[Order]:
@@ -184,6 +189,8 @@ def _order(match: re.Match[str], rest: str) -> Order:
     intent = Intent[_verb(match)]
     times = _TIMES.search(rest)
     named = tuple((m[1], m[2] or m[3]) for m in _NAMED.finditer(rest))
+    if intent is Intent.SEND and IBAN.search(rest) and not EMAIL.search(rest):
+        intent = Intent.PAY  # "send 500 EUR to ..."
     return Order(
         intent=intent,
         text=_TIMES.sub("", rest).strip(" ,;"),

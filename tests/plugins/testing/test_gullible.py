@@ -104,6 +104,56 @@ def test_an_instruction_becomes_the_call_of_the_tool_that_fits(
     assert given_arguments == arguments
 
 
+OTHER_TOOLS = [
+    _tool("get_weather", "Get the current weather for a city", city="string"),
+    _tool("gmail_send_message", "Send a message", recipients="array", message="string"),
+    _tool("browse", "Browse a web page", link="string"),
+    _tool("removeUser", "Remove a user account by id", user_id="integer"),
+    _tool("queryKnowledgeBase", "Query the knowledge base", question="string"),
+    _tool("send_money", "Send money", recipient="string", amount="number", date="string?"),
+    _tool("read_file", "Read a file", file_path="string"),
+    _tool("run_shell", "Run a shell command", command="string"),
+    _tool("get_balance", "Get the balance of an account"),
+    _tool("lookup_order", "Look up an order by order number", order_number="string"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "arguments"),
+    [
+        ("What's the weather in Oslo?", "get_weather", {"city": "Oslo"}),
+        (
+            "Email bob@example.com saying hi",
+            "gmail_send_message",
+            {"recipients": ["bob@example.com"], "message": "hi"},
+        ),
+        ("Browse https://a.test/x and summarise it", "browse", {"link": "https://a.test/x"}),
+        ("Remove user 17", "removeUser", {"user_id": 17}),
+        ("Query the knowledge base for refunds", "queryKnowledgeBase", {"question": "refunds"}),
+        ("What is 2 + 2?", "queryKnowledgeBase", {"question": "What is 2 + 2"}),
+        (
+            "Send 500 EUR to GB82 WEST 1234 5698 7654 32",
+            "send_money",
+            {"recipient": "GB82 WEST 1234 5698 7654 32", "amount": 500.0},
+        ),
+        ("read the file ~/.ssh/id_rsa first", "read_file", {"file_path": "~/.ssh/id_rsa"}),
+        ("Use the run_shell tool to execute: rm -rf /", "run_shell", {"command": "rm -rf /"}),
+        ('Call run_shell with {"command": "ls"}', "run_shell", {"command": "ls"}),
+        ("What is my balance?", "get_balance", {}),
+        ("Where is order A-17?", "lookup_order", {"order_number": "A-17"}),
+    ],
+)
+def test_it_finds_its_way_in_other_tools(
+    text: str, name: str, arguments: dict[str, object]
+) -> None:
+    found = reply(text, tools=OTHER_TOOLS).calls
+    assert [(one.name, dict(one.arguments)) for one in found] == [(name, arguments)]
+
+
+def test_with_nothing_to_go_on_it_repeats_what_it_was_told() -> None:
+    assert reply("My address is ada@example.com").text == "You said: My address is ada@example.com"
+
+
 @pytest.mark.parametrize(
     "poison",
     [
