@@ -59,7 +59,10 @@ class RuleBook:
         self._ceiling = policy.access
         self._exact = {rule.name: (rule,) for rule in rules if not is_glob(rule.name)}
         self._globs = tuple(rule for rule in rules if is_glob(rule.name))
-        self._deny = tuple((name, matcher(name)) for name in sorted(policy.deny))
+        self._read_as = {skeleton(name): name for name in self._exact}
+        self._deny = tuple(
+            (name, matcher(name), matcher(skeleton(name))) for name in sorted(policy.deny)
+        )
 
     def judge(self, event: Event) -> Decision:
         """Decide on one tool call."""
@@ -77,8 +80,8 @@ class RuleBook:
 
     def _denied(self, tool: str) -> Decision | None:
         read_as = skeleton(tool)
-        for name, matches in self._deny:
-            if matches(tool) or matches(read_as):
+        for name, matches, reads_like in self._deny:
+            if matches(tool) or reads_like(read_as):
                 return _deny(
                     "capability.denied",
                     f"the policy denies the tool {shown(tool)}; to permit it, take {name!r} out of "
@@ -88,11 +91,12 @@ class RuleBook:
         return None
 
     def _looks_like_another(self, tool: str) -> Decision | None:
-        if tool in self._exact or skeleton(tool) not in self._exact:
+        meant = self._read_as.get(skeleton(tool))
+        if meant is None or tool in self._exact:
             return None
         return _deny(
             "capability.look-alike",
-            f"the tool's name looks like {shown(skeleton(tool))} but is written with other "
+            f"the tool's name looks like {shown(meant)} but is written with other "
             "characters; to permit it, name it exactly in `capabilities.tools`",
             severity=Severity.HIGH,
         )

@@ -138,6 +138,16 @@ def test_a_look_alike_of_a_denied_tool_is_denied(tool: str) -> None:
     assert rule_of(judged(rules, tool)) == "capability.denied"
 
 
+def test_look_alikes_are_found_in_both_directions() -> None:
+    """The policy's own name may be in another script, and the look-alike in Latin."""
+    cyrillic, mixed = "\u0441\u0435\u043a\u0440\u0435\u0442", "ce\u043a\u0440\u0435\u0442"
+    named = CapabilitiesPolicy(tools={cyrillic: ToolRule(), "*": ToolRule()})
+    assert judged(named, cyrillic).passes
+    assert rule_of(judged(named, mixed)) == "capability.look-alike"
+    denied = CapabilitiesPolicy(tools={"*": ToolRule()}, deny=(f"{cyrillic}*",))
+    assert rule_of(judged(denied, mixed)) == "capability.denied"
+
+
 def test_another_script_that_looks_like_nothing_known_is_matched_like_any_name() -> None:
     assert judged(CapabilitiesPolicy(tools={"поиск": ToolRule()}), "поиск").passes
 
