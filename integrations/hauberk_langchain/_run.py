@@ -133,19 +133,28 @@ class Scope:
             return await work
 
 
-def scope_of(config: Mapping[str, Any] | None, armed: tuple[Guard, ...] = ()) -> Scope | None:
-    """The scope for a call with this config; None when nothing is different inside."""
+def scope_of(
+    config: Mapping[str, Any] | None, armed: tuple[Guard, ...] = (), *, many: bool = False
+) -> Scope | None:
+    """The scope for a call with this config; None when nothing is different inside.
+
+    Args:
+        config: What the call was given.
+        armed: Guards for whatever is called inside.
+        many: The call is a batch: each item of it is a run of its own.
+    """
     now = _around.get()
     identity = identity_in(config) if config else NOBODY
     more = tuple(guard for guard in armed if guard not in now.armed)
+    run = now.run or (None if many else Run())
     same = identity in (NOBODY, now.identity) and not now.crossing
-    if same and not more and now.run is not None:
+    if same and not more and now.run is run:
         return None
     return Scope(
         replace(
             now,
             armed=now.armed + more,
-            run=now.run or Run(),
+            run=run,
             identity=now.identity if identity == NOBODY else identity,
             crossing=frozenset(),  # a public call from within a crossing is one of its own
         )

@@ -13,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -22,6 +22,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
 from hauberk import Decision, Event, Guard, Policy, Stage
@@ -56,6 +57,26 @@ RUN_METHODS = (
     "astream_events",
 )
 """The methods that run a Runnable."""
+
+_DERIVING = (
+    "__or__",
+    "__ror__",
+    "assign",
+    "bind",
+    "bind_tools",
+    "configurable_alternatives",
+    "configurable_fields",
+    "map",
+    "pick",
+    "pipe",
+    "with_config",
+    "with_fallbacks",
+    "with_listeners",
+    "with_retry",
+    "with_structured_output",
+    "with_types",
+)
+"""The methods that make another Runnable of one: it has the same guards."""
 
 
 def guards_of(obj: object) -> tuple[Guard, ...]:
@@ -155,12 +176,31 @@ def _retriever_methods(base: type[Any]) -> dict[str, Any]:
 
 
 def _container_methods(base: type[Any]) -> dict[str, Any]:
-    def prepare(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prepared:
+    def one(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prepared:
         return self, scope_of(config_of(args, kwargs), guards_of(self))
 
-    return {
-        name: scoped(getattr(base, name), prepare) for name in RUN_METHODS if hasattr(base, name)
+    def many(self: Any, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> Prepared:
+        return self, scope_of(None, guards_of(self), many=True)
+
+    runs = {
+        name: scoped(getattr(base, name), many if "batch" in name else one)
+        for name in _known(base, RUN_METHODS)
     }
+    return runs | {name: _deriving(getattr(base, name)) for name in _known(base, _DERIVING)}
+
+
+def _known(base: type[Any], names: tuple[str, ...]) -> Iterator[str]:
+    return (name for name in names if hasattr(base, name))
+
+
+def _deriving(original: Any) -> Any:
+    def derive(self: Any, *args: Any, **kwargs: Any) -> Any:
+        made = original(self, *args, **kwargs)
+        for guard in guards_of(self) if isinstance(made, Runnable) else ():
+            arm(cast("object", made), guard)
+        return made
+
+    return _like(original, derive)
 
 
 Prepared = tuple[Any, Scope | None]

@@ -137,7 +137,10 @@ def _only_name(tool: BaseTool) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, (str, int, float, bool, type(None))):
         return value
-    return to_jsonable_python(value, serialize_unknown=True, fallback=str)
+    try:
+        return to_jsonable_python(value, serialize_unknown=True, fallback=str)
+    except (ValueError, RecursionError):
+        return value  # nested too deep, or a cycle: the guard's limit says so
 
 
 def _input(given: ToolInput, event: Event, arguments: Mapping[str, object]) -> ToolInput:
