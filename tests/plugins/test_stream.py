@@ -85,6 +85,30 @@ class Refuser:
         return None
 
 
+@dataclass
+class Brackets:
+    """Writes `[` for `<`."""
+
+    name: str = "brackets"
+    stages: frozenset[Stage] = frozenset({Stage.COMPLETION})
+
+    def inspect(self, event: Event) -> Decision:
+        return Decision.rewrite(
+            segments=[s.with_text(s.text.replace("<", "[")) for s in event.segments]
+        )
+
+    def open_stream(self, event: Event, *, json_string: bool) -> StreamFilter | None:
+        return BracketsFilter()
+
+
+class BracketsFilter:
+    def feed(self, text: str) -> str:
+        return text.replace("<", "[")
+
+    def finish(self) -> str:
+        return ""
+
+
 class FailingFilter:
     def __init__(self, *, at_end: bool) -> None:
         self._at_end = at_end
@@ -149,6 +173,15 @@ def test_what_comes_out_joined_is_what_a_check_of_the_whole_gives(
     expected = "".join(pieces).replace(MARK, NAME)
     assert shown + end.tails["text"] == expected
     assert end.event.segments[0].text == expected
+
+
+@given(pieces=_PIECES)
+def test_what_one_filter_held_back_goes_through_the_next(pieces: list[str]) -> None:
+    stream = opened(guarded(Restorer(), Brackets()))
+    shown = "".join(stream.feed(piece) for piece in ["", *pieces])
+    end = stream.finish()
+    assert shown + end.tails["text"] == "".join(pieces).replace(MARK, NAME).replace("<", "[")
+    assert shown + end.tails["text"] == end.event.segments[0].text
 
 
 @given(data=st.data(), whole=st.booleans())
