@@ -380,6 +380,23 @@ def test_an_account_is_forgotten_with_its_session() -> None:
     assert not store._accounts
 
 
+@pytest.mark.parametrize("end", ["answered", "failed", "abandoned", "refused"])
+def test_a_closed_call_leaves_nothing_in_the_session(end: str) -> None:
+    plugin, session = budget(model_calls=1), Session()
+    event = prompt(session, "hello")
+    plugin.inspect(event)
+    if end == "answered":
+        plugin.inspect(event.answered((), usage=used(1, 1)))
+    elif end == "abandoned":
+        plugin.release(event.answered(()))
+    elif end == "failed":
+        plugin.release(event)
+    else:
+        plugin.inspect(prompt(session, "hello"))
+        plugin.release(event)
+    assert plugin._prompts(session) == {}
+
+
 def test_two_plugins_do_not_mix_their_accounts() -> None:
     one, other, session = budget(model_calls=1), budget(model_calls=1), Session()
     assert one.inspect(prompt(session)).passes
