@@ -22,7 +22,7 @@ from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from hauberk_pii._recognizers import result_of
-from hauberk_pii._words import COMMON, PARTICLES
+from hauberk_pii._words import COMMON, NEVER_FIRST, PARTICLES
 
 _SCORE = 0.85
 """As Presidio scores the names that a model finds."""
@@ -167,7 +167,7 @@ def _trimmed(
     words = list(re.finditer(r"\S+", name))
     if from_end:
         words = list(takewhile(_may_be_part, reversed(words)))[::-1]
-        words = list(dropwhile(_is_particle, words))
+        words = list(dropwhile(_begins_none, words))
     else:
         words = list(takewhile(_may_be_part, words))
     while words and _is_particle(words[-1]):
@@ -191,6 +191,10 @@ def _may_be_part(word: re.Match[str]) -> bool:
 
 def _is_particle(word: re.Match[str]) -> bool:
     return word[0] in PARTICLES
+
+
+def _begins_none(word: re.Match[str]) -> bool:
+    return word[0].casefold() in NEVER_FIRST
 
 
 def _is_common(word: re.Match[str]) -> bool:

@@ -207,10 +207,13 @@ class PrivateKeyRecognizer(PatternRecognizer):
 
 
 class UrlCredentialsRecognizer(EntityRecognizer):
-    """The user and password in `scheme://user:password@host`."""
+    """`user:password@host` after `scheme://`.
+
+    With the host: `password@host` alone would be taken for an e-mail address.
+    """
 
     gates = (r"://[^\s/:@]{0,64}:[^\s/@]{1,128}@",)
-    _PATTERN = re.compile(r"://([^\s/:@]{0,64}:[^\s/@]{1,128})@")
+    _PATTERN = re.compile(r"://([^\s/:@]{0,64}:[^\s/@]{1,128}@[^\s/:?#\"'<>@]{1,255})")
 
     def __init__(self, supported_language: str = "en") -> None:
         super().__init__(

@@ -3,6 +3,8 @@
 Rules:
 * Characters that show nothing (zero-width, direction marks, tags, soft hyphens) are left out, so
   that they cannot hide an address or a card number.
+* Digits of every script become 0 to 9, and full-width letters and signs their plain forms: they
+  read the same.
 * A lone surrogate becomes the replacement character: engines need valid Unicode.
 * Offsets lead back exactly: a span found here covers the hidden characters inside of it.
 """
@@ -12,12 +14,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from unicodedata import decimal
 
 _HIDDEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]+"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_DRESSED = re.compile("[\uff01-\uff5e]|[^\x00-\x7f\\D]")
+_FULL_WIDTH = 0xFEE0
+"""Distance of the full-width forms from ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ def visible(text: str) -> Visible:
     """
     if text.isascii():
         return Visible(text)
-    text = _SURROGATE.sub("\ufffd", text)
+    text = _DRESSED.sub(_plain, _SURROGATE.sub("\ufffd", text))
     if _HIDDEN.search(text) is None:
         return Visible(text)
     pieces: list[str] = []
@@ -68,3 +74,8 @@ def visible(text: str) -> Visible:
         starts.append(kept)
         shifts.append(at - kept)
     return Visible("".join(pieces), tuple(starts) or (0,), tuple(shifts) or (0,))
+
+
+def _plain(match: re.Match[str]) -> str:
+    char = match[0]
+    return str(decimal(char)) if char.isdecimal() else chr(ord(char) - _FULL_WIDTH)

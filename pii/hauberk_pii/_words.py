@@ -3,6 +3,7 @@
 Rules:
 * `COMMON` are English words that stand capitalised in ordinary sentences, keys, months, days,
   roles, and names that are words as well. None of them, alone, is taken for a person.
+* `NEVER_FIRST` are words that stand before a name at the start of a sentence and begin none.
 * `PARTICLES` are the small words inside of names.
 """
 
@@ -18,5 +19,25 @@ PARTICLES = frozenset(
     [
         *("van", "von", "der", "den", "de", "del", "della", "di", "da", "dos", "das", "du"),
         *("la", "le", "el", "al", "bin", "ibn", "ben", "abu", "ter", "ten", "zu", "y"),
+    ]
+)
+
+NEVER_FIRST = frozenset(
+    [
+        *("and", "or", "with", "by", "for", "to", "from", "cc", "bcc", "re", "fwd", "the", "attn"),
+        *("mail", "email", "e-mail", "write", "send", "forward", "reply", "contact", "call", "ask"),
+        *(
+            "tell",
+            "ping",
+            "message",
+            "notify",
+            "invite",
+            "remind",
+            "remember",
+            "meet",
+            "see",
+            "add",
+        ),
+        *("please", "dear", "hi", "hello", "hey", "thanks", "regards", "sincerely", "cheers"),
     ]
 )

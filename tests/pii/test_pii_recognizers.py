@@ -1,0 +1,149 @@
+"""What is found by default, as a table: text, the words that are hidden, and their type.
+
+Near misses stand beside: a row without words promises that nothing is hidden.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from hauberk import PolicyError
+from hauberk_pii import DEFAULT_ENTITIES, Finder, finder_for
+
+ROWS = [
+    ("mail ada@example.com now", "EMAIL_ADDRESS", ["ada@example.com"]),
+    ("ADA.B+x@mail.example.co.uk, zoë@müller.de", "EMAIL_ADDRESS", ["ADA.B+x@mail.example.co.uk", "zoë@müller.de"]),
+    ("a@b, x@y.notatld and ada@@example", "EMAIL_ADDRESS", []),
+    ("call 212-555-4676 or +44 20 7946 0958", "PHONE_NUMBER", ["212-555-4676", "+44 20 7946 0958"]),
+    ("phone: (212) 555-4676 ext. 12", "PHONE_NUMBER", ["(212) 555-4676 ext. 12"]),
+    ("10117 Berlin, order 30123", "PHONE_NUMBER", []),
+    ("card 4111 1111 1111 1111 or 4111-1111-1111-1111", "CREDIT_CARD", ["4111 1111 1111 1111", "4111-1111-1111-1111"]),
+    ("card 4111 1111 1111 1112", "CREDIT_CARD", []),
+    ("DE89370400440532013000 and GB82 WEST 1234 5698 7654 32", "IBAN_CODE", ["DE89370400440532013000", "GB82 WEST 1234 5698 7654 32"]),
+    ("DE88370400440532013000", "IBAN_CODE", []),
+    ("ssn 536-90-4399", "US_SSN", ["536-90-4399"]),
+    ("my social security number is 536904399", "US_SSN", ["536904399"]),
+    ("ticket 536904399", "US_SSN", []),
+    ("itin 912-70-1234", "US_ITIN", ["912-70-1234"]),
+    ("my passport 912803456", "US_PASSPORT", ["912803456"]),
+    ("the customer status 912803456", "US_PASSPORT", []),
+    ("NHS number 943 476 5919", "UK_NHS", ["943 476 5919"]),
+    ("nino AB 12 34 56 C", "UK_NINO", ["AB 12 34 56 C"]),
+    ("from 192.168.7.13 to 2001:db8::ff00:42:8329", "IP_ADDRESS", ["192.168.7.13", "2001:db8::ff00:42:8329"]),
+    ("999.1.2.3 at 12:30 in version 1.2.3", "IP_ADDRESS", []),
+    ("mac 00:1A:2b:3c:4d:5e or 001a.2b3c.4d5e", "MAC_ADDRESS", ["00:1A:2b:3c:4d:5e", "001a.2b3c.4d5e"]),
+    ("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "CRYPTO", ["1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"]),
+    ("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3", "CRYPTO", []),
+    ("DEA BB1388568", "MEDICAL_LICENSE", ["BB1388568"]),
+    ("key AKIAIOSFODNN7EXAMPLE.", "API_KEY", ["AKIAIOSFODNN7EXAMPLE"]),
+    ("ghp_0123456789abcdefghijABCDEFGHIJ012345", "API_KEY", ["ghp_0123456789abcdefghijABCDEFGHIJ012345"]),
+    ("OPENAI_API_KEY=sk-proj-aB3dE6gH9jK2mN5pQ8sT", "API_KEY", ["sk-proj-aB3dE6gH9jK2mN5pQ8sT"]),
+    ("xoxb-123456789012-abcdefABCDEF", "API_KEY", ["xoxb-123456789012-abcdefABCDEF"]),
+    ("AIzaSyA1234567890abcdefghijklmnopqrstuv", "API_KEY", ["AIzaSyA1234567890abcdefghijklmnopqrstuv"]),
+    ("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTYifQ.c2lnbmF0dXJl", "API_KEY", ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTYifQ.c2lnbmF0dXJl"]),
+    ("risk-based, task-force, sk-learn, AKIA, eyJ and a skeleton", "API_KEY", []),
+    ("-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIB\nAAKC==\n-----END RSA PRIVATE KEY-----", "PRIVATE_KEY", ["-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIB\nAAKC==\n-----END RSA PRIVATE KEY-----"]),
+    ("-----BEGIN PRIVATE KEY-----\\nMIIEvQ\\nAB", "PRIVATE_KEY", ["-----BEGIN PRIVATE KEY-----\\nMIIEvQ\\nAB"]),
+    ("-----BEGIN PUBLIC KEY-----\nMIIBI", "PRIVATE_KEY", []),
+    ("postgres://app:s3cret!@db.example.com/x", "URL_CREDENTIALS", ["app:s3cret!@db.example.com"]),
+    ("redis://:hunter2@cache:6379", "URL_CREDENTIALS", [":hunter2@cache"]),
+    ("http://example.com:80/a@b", "URL_CREDENTIALS", []),
+]  # fmt: skip
+
+NOTHING = [
+    "I was there though.Al said so. See service....now",
+    "The policy for the public licence A1234567 is a duplicate.",
+    "On 2024-05-01T12:30:00Z, 12/05/2024 and 3.14 and $1,299.00",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "https://example.com/path?q=1",
+    '{"id": 17, "total": 12.5, "sku": "AB-17-XY"}',
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "words"), ROWS)
+def test_found(text: str, kind: str, words: list[str]) -> None:
+    found = [text[s.start : s.end] for s in finder_for().find(text) if s.type == kind]
+    assert found == words
+
+
+@pytest.mark.parametrize("text", NOTHING)
+def test_nothing_is_found(text: str) -> None:
+    assert finder_for().find(text) == ()
+
+
+@pytest.mark.parametrize("kind", [k for k in DEFAULT_ENTITIES if k != "PERSON"])
+def test_every_default_type_has_a_row(kind: str) -> None:
+    assert any(row[1] == kind and row[2] for row in ROWS)
+
+
+HIDDEN = ("\u200b", "\u200d", "\u2060", "\u00ad", "\u202e", "\ufeff", "\U000e0041")
+
+
+@pytest.mark.parametrize("sign", HIDDEN)
+@pytest.mark.parametrize("value", ["ada@example.com", "4111111111111111", "536-90-4399"])
+def test_hidden_characters_hide_nothing(sign: str, value: str) -> None:
+    """The whole stretch is covered, hidden characters included."""
+    text = f"é ssn {sign.join(value)} end"
+    [span] = finder_for().find(text)
+    assert text[span.start : span.end] == sign.join(value)
+
+
+@pytest.mark.parametrize("value", ["4111 1111 1111 1111", "+1 212-555-4676"])
+def test_digits_of_other_scripts_are_digits(value: str) -> None:
+    text = value.translate({ord(d): chr(0x660 + int(d)) for d in "0123456789"})
+    assert finder_for().find(f"no {text} end")
+
+
+ODD = ["", "\x00", "\ud800", "\udfff" * 40, "😀" * 50, "\u200b" * 50, "a\u0301" * 50, "@" * 500,
+       "(" * 500, "1" * 500, "<" * 300 + "@" * 300, "\u202eada@example.com", "Mr. " * 200]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_odd_texts_do_not_fail(text: str) -> None:
+    for span in finder_for().find(text):
+        assert 0 <= span.start < span.end <= len(text)
+
+
+def test_offsets_are_exact_after_a_surrogate_and_an_emoji() -> None:
+    text = "\ud800😀\x00 ada@example.com"
+    [span] = finder_for().find(text)
+    assert text[span.start : span.end] == "ada@example.com"
+
+
+def test_an_unknown_type_is_answered_with_the_nearest() -> None:
+    with pytest.raises(PolicyError, match="Did you mean 'EMAIL_ADDRESS'"):
+        finder_for(entities=["EMAIL_ADRESS"])
+
+
+def test_an_unknown_language_is_refused() -> None:
+    with pytest.raises(PolicyError, match="language"):
+        finder_for(language="qq")
+
+
+def test_types_that_are_off_by_default_can_be_named() -> None:
+    finder = finder_for(entities=["URL", "US_DRIVER_LICENSE", "DATE_TIME"])
+    text = "see https://example.com/x on 12/05/2024"
+    assert [s.type for s in finder.find(text)] == ["URL", "DATE_TIME"]
+
+
+def test_national_types_of_the_language_can_be_named() -> None:
+    finder = finder_for(entities=["DE_VAT_ID", "EMAIL_ADDRESS"], language="de")
+    text = "USt-IdNr. DE136695976, ada@example.de"
+    assert {s.type for s in finder.find(text)} == {"DE_VAT_ID", "EMAIL_ADDRESS"}
+
+
+def test_only_the_types_that_are_named_are_found() -> None:
+    finder = finder_for(entities=["EMAIL_ADDRESS"])
+    assert [s.type for s in finder.find("ada@example.com 4111 1111 1111 1111")] == ["EMAIL_ADDRESS"]
+
+
+def test_the_threshold_goes_before_overlaps() -> None:
+    """A long span with a low score does not push a short one with a high score out."""
+    text = "my phone 212-555-4676"
+    assert finder_for(entities=["PHONE_NUMBER"], threshold=0.9).find(text) == ()
+    assert finder_for(entities=["PHONE_NUMBER"], threshold=0.4).find(text) != ()
+
+
+def test_one_finder_for_the_same_types() -> None:
+    assert finder_for() is finder_for(entities=DEFAULT_ENTITIES)
+    assert isinstance(finder_for(), Finder)
