@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from hauberk.decisions import Finding, Severity, Verdict
-from hauberk.events import Event, Stage, Usage
+from hauberk.events import Stage, Usage
 from hauberk.plugin import Entry
 
 MAX_NAME = 200
@@ -113,7 +113,12 @@ def _typed(values: dict[str, Any]) -> dict[str, Any]:
             Finding(**(item | {"severity": Severity[item["severity"].upper()]}))
             for item in values.get("findings", ())
         ),
-        "lengths": {int(key): int(value) for key, value in values.get("lengths", {}).items()},
+        "lengths": {
+            int(index): int(length)
+            for index, _, length in (
+                one.partition(":") for one in values.get("lengths", "").split()
+            )
+        },
         "usage": None if usage is None else Usage(**usage),
     }
 
@@ -122,7 +127,7 @@ def encode(entry: Entry, *, digest_in: str | None, digest_out: str | None) -> by
     """The body of an entry's record without its number: fixed order, one key a line, ASCII."""
     event, decision, session = entry.event, entry.decision, entry.event.session
     kept = gravest(decision.findings)
-    usage = event.usage
+    lengths = [len(segment.text) for segment in event.segments]
     values: dict[str, object] = {
         "time": utc(entry.time),
         "session": _name(session.ident),
@@ -140,16 +145,18 @@ def encode(entry: Entry, *, digest_in: str | None, digest_out: str | None) -> by
         "stop": decision.stop,
         "findings": [_finding(found) for found in kept],
         "omitted": len(decision.findings) - len(kept),
-        "texts": len(event.segments),
-        "chars": sum([len(segment.text) for segment in event.segments]),
-        "lengths": _lengths(event, kept),
+        "texts": len(lengths),
+        "chars": sum(lengths),
+        "lengths": _lengths(lengths, kept),
         "input": digest_in,
         "output": digest_out,
-        "elapsed_us": round(entry.elapsed_s * 1e6),
-        "usage": None if usage is None else asdict(usage),
+        "usage": None if event.usage is None else _usage(event.usage),
     }
-    # Fields that say nothing are left out: it halves the size of the file.
-    return lines({key: value for key, value in values.items() if value})
+    # Fields that say nothing are left out: it halves the size of the file. One field is always
+    # there, so that the lines of all the others end alike, and can be searched for.
+    said: dict[str, object] = {key: value for key, value in values.items() if value}
+    said["elapsed_us"] = round(entry.elapsed_s * 1e6)
+    return lines(said)
 
 
 def lines(values: dict[str, object]) -> bytes:
@@ -159,7 +166,7 @@ def lines(values: dict[str, object]) -> bytes:
 
 def json_line(key: str, value: str) -> bytes:
     """The line that a body has when its field `key` is `value`, for searching in bodies."""
-    return b"\n" + lines({key: value})[1:-1] + b","
+    return b"\n" + lines({key: value[:MAX_NAME]})[1:-1] + b","
 
 
 def utc(seconds: float) -> str:
@@ -176,24 +183,35 @@ def gravest(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 
 def _finding(found: Finding) -> dict[str, object]:
-    return {
+    plain: dict[str, object] = {
         "rule": _name(found.rule),
         "category": _name(found.category),
         "severity": _SEVERITY[found.severity],
         "score": round(found.score, 4) if math.isfinite(found.score) else 0.0,
         "explanation": found.explanation[:MAX_REASON],
-        "segment": found.segment,
-        "start": found.start,
-        "end": found.end,
-        "where": _place(found.where),
+    }
+    if found.segment is not None:
+        plain |= {"segment": found.segment, "start": found.start, "end": found.end}
+    if found.where:
+        plain["where"] = _place(found.where)
+    return plain
+
+
+def _usage(usage: Usage) -> dict[str, object]:
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "estimated": usage.estimated,
+        "cached": usage.cached,
     }
 
 
-def _lengths(event: Event, kept: tuple[Finding, ...]) -> dict[int, int]:
-    count = len(event.segments)
-    wanted = set(range(max(0, count - MAX_LENGTHS), count))
-    wanted.update(f.segment for f in kept if f.segment is not None and 0 <= f.segment < count)
-    return {index: len(event.segments[index].text) for index in sorted(wanted)}
+def _lengths(lengths: list[int], kept: tuple[Finding, ...]) -> str:
+    """`index:length` of the last texts and of those with a finding, on one line."""
+    first = max(0, len(lengths) - MAX_LENGTHS)
+    earlier = {f.segment for f in kept if f.segment is not None and 0 <= f.segment < first}
+    wanted = (*sorted(earlier), *range(first, len(lengths)))
+    return " ".join([f"{index}:{lengths[index]}" for index in wanted])
 
 
 def _place(where: str) -> str:
@@ -209,8 +227,3 @@ def _name(value: object) -> str | None:
 
 
 _ENCODER = json.JSONEncoder(separators=(",\n", ":"), allow_nan=False)
-
-
-def plain_record(record: Record) -> str:
-    """A record as one line of JSON."""
-    return json.dumps(record.as_json())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,7 +70,8 @@ def test_a_single_flipped_bit_is_found_and_placed(seq: int, column: str, at: int
     raw = bytearray(getattr(WHOLE[seq], column))
     raw[at % len(raw)] ^= 1 << bit
     found = list(WHOLE)
-    found[seq] = Row(**(found[seq]._asdict() | {column: bytes(raw)}))
+    changed: dict[str, Any] = found[seq]._asdict() | {column: bytes(raw)}
+    found[seq] = Row(**changed)
     assert check(found) == [(ProblemKind.CHANGED, seq)]
 
 
