@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
 from hauberk.capabilities._keywords import FORMATS, compiled, strict_validator
 from hauberk.capabilities._schema import SchemaProblemError
@@ -73,10 +74,10 @@ def prepared(schema: Mapping[str, object]) -> Any:
         raise SchemaProblemError("nested too deeply") from None
     _check(strict)
     # An empty registry: whatever is not in the schema is not there, and nothing is fetched.
-    registry: Any = Registry
-    validator = strict_validator(strict, registry())
-    _check_references(strict, validator)
-    return validator
+    empty: Any = Registry
+    registry = empty()
+    _check_references(strict, registry)
+    return strict_validator(strict, registry)
 
 
 def _strict(schema: object, at: str, *, tighten: bool) -> Any:
@@ -93,7 +94,7 @@ def _strict(schema: object, at: str, *, tighten: bool) -> Any:
     copy: dict[str, object] = {}
     for key, value in schema.items():
         inner = f"{at}.{key}"
-        _check_keyword(key, value, schema, inner)
+        _check_keyword(key, value, inner)
         copy[key] = _below(key, value, inner, tighten=tighten and key not in _NEGATED)
     implied = [name for name, keys in _ABOUT.items() if any(key in copy for key in keys)]
     if tighten and implied and "type" not in copy:
@@ -114,7 +115,7 @@ def _below(key: str, value: object, at: str, *, tighten: bool) -> object:
     return _strict(value, at, tighten=tighten) if key in _ONES else value
 
 
-def _check_keyword(key: str, value: object, schema: Mapping[str, object], at: str) -> None:
+def _check_keyword(key: str, value: object, at: str) -> None:
     if key not in _KNOWN:
         near = get_close_matches(key, _KNOWN, n=1)
         raise SchemaProblemError(
@@ -131,10 +132,6 @@ def _check_keyword(key: str, value: object, schema: Mapping[str, object], at: st
     if key == "format" and value not in FORMATS:
         known = ", ".join(sorted(FORMATS))
         raise SchemaProblemError("a format that is not checked", at=at, remedy=f"Known: {known}.")
-    if key == "unevaluatedProperties" and "patternProperties" in schema:
-        raise SchemaProblemError(
-            "not beside patternProperties", at=at, remedy="Use additionalProperties."
-        )
     if key == "pattern":
         _regex(value, at)
     if key == "patternProperties" and _is_schema(value):
@@ -156,6 +153,12 @@ def _regex(pattern: object, at: str) -> None:
 
 
 def _check(schema: Any) -> None:
+    if all([*_found(schema, name)] for name in ("unevaluatedProperties", "patternProperties")):
+        # jsonschema would look for evaluated names with `re`.
+        raise SchemaProblemError(
+            "unevaluatedProperties together with patternProperties",
+            remedy="Use additionalProperties.",
+        )
     try:
         # Patterns were checked by RE2 already, which knows other ones than `re` does.
         Draft202012Validator.check_schema(schema, format_checker=FormatChecker(formats=()))
@@ -164,23 +167,24 @@ def _check(schema: Any) -> None:
         raise SchemaProblemError("not valid JSON Schema (draft 2020-12)", at=at) from None
 
 
-def _check_references(schema: object, validator: Any) -> None:
-    for ref in _references(schema):
+def _check_references(schema: object, registry: Any) -> None:
+    resolver: Any = registry.resolver_with_root(DRAFT202012.create_resource(cast("Any", schema)))
+    for ref in _found(schema, "$ref"):
         try:
-            validator._resolver.lookup(ref)  # noqa: SLF001 - jsonschema has no public way to ask
+            resolver.lookup(ref)
         except Unresolvable:
             raise SchemaProblemError(
                 f"nothing is at {ref}", at=".$ref", remedy="Name an entry of $defs."
             ) from None
 
 
-def _references(schema: object) -> Iterator[str]:
+def _found(schema: object, keyword: str) -> Iterator[object]:
+    """Every value of a keyword, wherever it is."""
     if is_mapping(schema):
-        ref = schema.get("$ref")
-        if isinstance(ref, str):
-            yield ref
+        if keyword in schema:
+            yield schema[keyword]
         for value in schema.values():
-            yield from _references(value)
+            yield from _found(value, keyword)
     elif is_list(schema):
         for value in schema:
-            yield from _references(value)
+            yield from _found(value, keyword)

@@ -255,7 +255,7 @@ UNUSABLE: dict[str, tuple[Any, str]] = {
     "negated reference": ({"not": {"$ref": "#/$defs/a"}, "$defs": {"a": {}}}, "Write it out."),
     "no schema": (of(3), "a schema is a mapping"),
     "unevaluated": (
-        {"patternProperties": {"a": {}}, "unevaluatedProperties": False},
+        {"allOf": [of({"patternProperties": {"a": {}}})], "unevaluatedProperties": False},
         "Use additionalProperties.",
     ),
 }
