@@ -26,8 +26,7 @@ _MIN_PRINTABLE = 0.9
 """Share of printable characters from which decoded bytes count as text."""
 
 _BASE64 = re.compile(
-    r"(?:[A-Za-z0-9+/_-]{60,}\r?\n)+[A-Za-z0-9+/_-]*={0,2}"
-    rf"|[A-Za-z0-9+/_-]{{{MIN_BASE64},}}={{0,2}}"
+    rf"[A-Za-z0-9+/_-]{{{MIN_BASE64},}}+(?:\r?\n[A-Za-z0-9+/]{{60,}}+)*+(?:\r?\n[A-Za-z0-9+/]+(?==))?={{0,2}}"
 )
 
 _HEX = re.compile(r"(?:(?:\\x|0x|%)?[0-9A-Fa-f]{2}[ ,:;-]?){8,}")

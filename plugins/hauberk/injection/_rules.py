@@ -92,9 +92,9 @@ class RulePack:
             problem = f"cannot be compiled ({error.reason})"
             raise _refused(self.rules[error.index], problem) from None
 
-    def candidates(self, raw: bytes) -> Collection[int]:
-        """Indices of the rules that may match a folded text (UTF-8)."""
-        return self._patterns.candidates(raw)
+    def matching(self, raw: bytes) -> Collection[int]:
+        """Indices of the rules that match a folded text (UTF-8)."""
+        return self._patterns.matching(raw)
 
     def span(self, index: int, raw: bytes) -> tuple[int, int] | None:
         """Where rule number `index` matches first: (start, end) in characters."""

@@ -67,7 +67,7 @@ def too_long(length: int, limit: int) -> Finding:
 
 def _match(view: View, kind: str, pack: RulePack, found: dict[int, Finding]) -> None:
     raw = view.text.encode("utf-8", "replace")
-    for index in pack.candidates(raw):
+    for index in pack.matching(raw):
         rule = pack.rules[index]
         if index in found or kind not in rule.origins or (rule.concealed and not view.concealed):
             continue

@@ -14,6 +14,7 @@ from hauberk.decisions import Decision, Severity, Verdict
 from hauberk.events import Event, Segment, Stage
 from hauberk.injection import InjectionPlugin
 from hauberk.injection import _plugin as plugin_module
+from hauberk.injection._rules import load_pack
 from hauberk.injection._screen import screen
 from hauberk.policy import InjectionPolicy, Screen, ScreenAction
 from hauberk.session import Session
@@ -53,7 +54,7 @@ def test_an_attack_in_data_is_replaced_by_a_notice_and_the_rest_goes_on(stage: S
     )
     first, second = texts(decision)
     assert first == "Hello."
-    assert "inj.override.instructions" in second
+    assert "inj.order.instructions" in second
     assert "Ignore" not in second
     assert {finding.segment for finding in decision.findings} == {1}
 
@@ -109,12 +110,15 @@ def test_findings_point_at_the_original_and_hold_none_of_it() -> None:
 
 
 def test_a_text_that_is_too_long_is_refused_unread() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     decision = inspect(Segment.from_tool("t", "a" * 50_000_000))
     assert decision.verdict is Verdict.DENY
     assert "1000000" in decision.findings[0].explanation
-    # Reading 50 MB would take far longer than all else together.
-    assert time.perf_counter() - start < 5
+    refused = time.process_time() - start
+    start = time.process_time()
+    inspect(Segment.from_tool("t", "a b1c " * 100_000))
+    # Not read: far quicker than a text of a hundredth of its length that is.
+    assert refused < max(time.process_time() - start, 0.05)
 
 
 @pytest.mark.parametrize("action", ["flag", "quarantine", "block"])
@@ -293,3 +297,13 @@ def test_the_guard_refuses_everything_after_an_attack_by_the_user() -> None:
     session = Session()
     assert one.check(event(Segment.from_user(ATTACK), session=session)).verdict is Verdict.DENY
     assert one.check(event(Segment.from_user("hello"), session=session)).verdict is Verdict.DENY
+
+
+@pytest.mark.parametrize("kind", ["user", "tool", "document"])
+def test_no_notice_is_ever_screened_out_itself(kind: str) -> None:
+    pack = load_pack()
+    categories = ", ".join(sorted(pack.categories))
+    ids = [rule.id for rule in pack.rules]
+    for named in (*ids, ", ".join(ids)):
+        notice = f"[text withheld by security screening: {categories} ({named})]"
+        assert not screen(notice, kind, pack, max_depth=3).findings

@@ -28,8 +28,6 @@ def names(cases: list[tuple[int, str]]) -> list[str]:
 @pytest.mark.parametrize(("number", "text"), MATCH, ids=names(MATCH))
 def test_a_rule_finds_what_it_must(number: int, text: str) -> None:
     assert matches(number, text)
-    # The quick pass must not lose it either.
-    assert any(number in PACK.candidates(v.text.encode()) for v in views(text, max_depth=3))
 
 
 @pytest.mark.parametrize(("number", "text"), NO_MATCH, ids=names(NO_MATCH))
@@ -101,20 +99,19 @@ def test_two_rules_of_one_name_are_refused() -> None:
 @pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|aa)+$", r"(.*)*x", r"(\w+\s?)*!"])
 def test_patterns_that_make_other_engines_hang_are_linear_here(pattern: str) -> None:
     pack = RulePack([rule(pattern)])
-    start = time.perf_counter()
+    start = time.process_time()
     screen("a" * 100_000 + "b", "user", pack, max_depth=0)
-    small = time.perf_counter() - start
-    start = time.perf_counter()
+    small = time.process_time() - start
+    start = time.process_time()
     screen("a" * 400_000 + "b", "user", pack, max_depth=0)
-    assert time.perf_counter() - start < max(small, 0.01) * 40
+    assert time.process_time() - start < max(small, 0.02) * 40
 
 
-def test_the_quick_pass_never_loses_a_match() -> None:
-    texts = [text for _, text in MATCH + NO_MATCH]
-    for text in texts:
+def test_one_pass_over_all_rules_finds_what_each_rule_finds_alone() -> None:
+    for _, text in MATCH + NO_MATCH:
         raw = text.casefold().encode()
-        candidates = set(PACK.candidates(raw))
-        assert {n for n in range(len(PACK.rules)) if PACK.span(n, raw)} <= candidates
+        alone = {n for n in range(len(PACK.rules)) if PACK.span(n, raw)}
+        assert set(PACK.matching(raw)) == alone
 
 
 def test_offsets_are_in_characters() -> None:
