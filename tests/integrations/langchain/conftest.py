@@ -311,7 +311,7 @@ def _nothing_installed() -> Iterator[None]:
     uninstall()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def kit() -> type[Kit]:
     return Kit
 
