@@ -28,7 +28,7 @@ from hauberk.testing._fitting import Planned, phrase, plan, recipient_name
 from hauberk.testing._orders import Intent, Order, find_orders
 from hauberk.testing._reading import URL, as_read, sentences
 
-_MAX_READ_CHARS = 200_000
+_MAX_READ_CHARS = 50_000
 """Of a longer text only the start is read: a model has a window too."""
 
 _WORDS_ONLY = frozenset({Intent.SAY, Intent.INCLUDE, Intent.REVEAL})

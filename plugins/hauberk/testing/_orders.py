@@ -22,7 +22,7 @@ import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from hauberk.testing._reading import AMOUNT, EMAIL, IBAN, QUOTED, URL, names, sentences
+from hauberk.testing._reading import AMOUNT, EMAIL, IBAN, QUOTED, URL, blanked, names, sentences
 
 
 class Intent(StrEnum):
@@ -134,7 +134,7 @@ _LEAD = (
     r"next|finally|instead|(?:can|could|will|would) you|you to|immediately|"
     r"(?:is|have|need|needs|asked|required|instructed) to)\s+)"
 )
-_ADVERB = r"(?:(?:also|then|please|immediately|now|always|first|just|silently|kindly|and) )*"
+_ADVERB = r"(?:(?:also|then|please|immediately|now|always|first|just|silently|kindly|and) ){0,4}"
 _VERB = "|".join(f"(?P<{intent.name}>{words})" for intent, words in _VERBS)
 _START = re.compile(rf"{_LEAD}{_ADVERB}(?:{_VERB})\b(?!\s?:)", re.IGNORECASE)
 _NOT = re.compile(
@@ -166,19 +166,30 @@ def find_orders(text: str) -> list[Order]:
             whose = orders or found
             whose[-1] = replace(whose[-1], times=None)
         found += orders
-    return found
+        if len(found) >= _MAX_ORDERS:
+            break
+    return found[:_MAX_ORDERS]
+
+
+_MAX_ORDERS = 50
+"""Orders that are taken from one text: nobody obeys for ever, and no text may cost for ever."""
 
 
 def _in_sentence(sentence: str) -> list[Order]:
-    quoted = [m.span() for m in QUOTED.finditer(sentence)]
-    starts = [
-        match
-        for match in _START.finditer(sentence)
-        if not _NOT.search(sentence[: match.start(_verb(match))])
-        and not any(a < match.start(_verb(match)) < b for a, b in quoted)
-    ]
+    # What stands in quotation marks is said, not ordered.
+    plain = blanked(sentence)
+    starts = [match for match in _START.finditer(plain) if not _NOT.search(_before(plain, match))]
     ends = [*(match.start() for match in starts), len(sentence)][1:]
     return [_order(m, sentence[m.end() : end]) for m, end in zip(starts, ends, strict=True)]
+
+
+def _before(text: str, match: re.Match[str]) -> str:
+    start = match.start(_verb(match))
+    return text[max(0, start - _NEAR) : start]
+
+
+_NEAR = len("must not ") * 2
+"""Characters before a verb in which a "not" still belongs to it."""
 
 
 def _verb(match: re.Match[str]) -> str:

@@ -74,14 +74,22 @@ def sentences(text: str) -> list[str]:
     found: list[str] = []
     for block in _BLOCKS.split(text):
         flat = " ".join(block.split())
-        quoted = [m.span() for m in QUOTED.finditer(flat)]
         start = 0
-        for match in _END.finditer(flat):
-            if not any(a < match.start() < b for a, b in quoted):
-                found.append(flat[start : match.end()].strip())
-                start = match.end()
+        for match in _END.finditer(blanked(flat)):
+            found.append(flat[start : match.end()].strip())
+            start = match.end()
         found.append(flat[start:].strip())
     return [sentence for sentence in found if sentence]
+
+
+def blanked(text: str) -> str:
+    """A text of the same length without the insides of its quotations.
+
+    Example:
+        >>> blanked('say "stop. Now" twice')
+        'say "_________" twice'
+    """
+    return QUOTED.sub(lambda m: f"{m.group()[0]}{'_' * (len(m.group()) - 2)}{m.group()[-1]}", text)
 
 
 _BLOCKS = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*•#]|\d{1,3}[.)]|[\w-]{1,30}:)\s)")

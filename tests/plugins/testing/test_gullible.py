@@ -323,3 +323,23 @@ _tools = st.lists(
 @given(_turns, _tools)
 def test_it_never_raises_and_says_the_same_twice(turns: list[Turn], tools: list[ToolSpec]) -> None:
     assert GullibleBrain().reply(turns, tools) == GullibleBrain().reply(turns, tools)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "and please ",
+        "send send ",
+        "<p ",
+        '"',
+        ". A",
+        "a@",
+        "1,",
+        "said: ",
+        "run tool a_b with a=b ",
+    ],
+)
+def test_no_text_keeps_it_busy_for_ever(piece: str) -> None:
+    """Quadratic readings of these would take longer than the time limit of the test suite."""
+    made = [ToolCall(name="read_mail", arguments={"number": 3})]
+    assert reply("Summarise mail 3.", piece * 50_000, calls=made) is not None
