@@ -57,6 +57,7 @@ class RuleBook:
         """
         rules = [_compiled(name, policy.tools[name]) for name in sorted(policy.tools)]
         self._ceiling = policy.access
+        self._above = frozenset(a for a in Access if a.rank > policy.access.rank)
         self._exact = {rule.name: (rule,) for rule in rules if not is_glob(rule.name)}
         self._globs = tuple(rule for rule in rules if is_glob(rule.name))
         self._read_as = {skeleton(name): name for name in self._exact}
@@ -102,12 +103,13 @@ class RuleBook:
         )
 
     def _above_ceiling(self, tool: str, rules: tuple[_Rule, ...]) -> Decision | None:
-        needed = max(rules, key=lambda rule: rule.access.rank)
-        if needed.access.rank <= self._ceiling.rank:
+        over = [rule.access for rule in rules if rule.access in self._above]
+        if not over:
             return None
+        needed = max(over, key=lambda access: access.rank)
         return _deny(
             "capability.access",
-            f"the tool {shown(tool)} needs {needed.access.value} access and the agent has "
+            f"the tool {shown(tool)} needs {needed.value} access and the agent has "
             f"{self._ceiling.value}; to permit it, raise `capabilities.access`",
         )
 
