@@ -209,6 +209,8 @@ def _usage(usage: Usage) -> dict[str, object]:
 def _lengths(lengths: list[int], kept: tuple[Finding, ...]) -> str:
     """`index:length` of the last texts and of those with a finding, on one line."""
     first = max(0, len(lengths) - MAX_LENGTHS)
+    if not first:
+        return " ".join([f"{index}:{length}" for index, length in enumerate(lengths)])
     earlier = {f.segment for f in kept if f.segment is not None and 0 <= f.segment < first}
     wanted = (*sorted(earlier), *range(first, len(lengths)))
     return " ".join([f"{index}:{lengths[index]}" for index in wanted])
@@ -226,4 +228,4 @@ def _name(value: object) -> str | None:
     return None if value is None else str(value)[:MAX_NAME]
 
 
-_ENCODER = json.JSONEncoder(separators=(",\n", ":"), allow_nan=False)
+_ENCODER = json.JSONEncoder(separators=(",\n", ":"), allow_nan=False, check_circular=False)

@@ -34,6 +34,10 @@ from hauberk.errors import StoreError, TamperedError
 BUSY_TIMEOUT_S = 3.0
 """Longest wait for other writers. A write takes 20 microseconds, a checkpoint some milliseconds."""
 
+HEAD_TIMEOUT_S = 0.5
+"""Longest wait for the lock of the head file, which is held for microseconds. Short, because the row
+is written by then, and an event loop may be waiting."""
+
 FIRST_PAUSE_S = 0.0005
 """First pause between two tries while others write; doubled up to `LONGEST_PAUSE_S`."""
 
@@ -132,7 +136,7 @@ class SqliteStore:
                 if time.monotonic() >= deadline:
                     return None
             else:
-                head.advance(Head(row.seq, row.hash), wait_s=BUSY_TIMEOUT_S)
+                head.advance(Head(row.seq, row.hash), wait_s=HEAD_TIMEOUT_S)
                 self._newest = row.seq
                 return row
             time.sleep(pause)

@@ -98,7 +98,7 @@ def test_a_held_head_file_is_an_error_in_time(
 ) -> None:
     import fcntl
 
-    monkeypatch.setattr("hauberk.audit._sqlite.BUSY_TIMEOUT_S", WAIT_S)
+    monkeypatch.setattr("hauberk.audit._sqlite.HEAD_TIMEOUT_S", WAIT_S)
     trail = AuditTrail(SqliteStore.open(path))
     with Path(f"{path}.head").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -90,6 +90,18 @@ def test_processes_that_write_at_once_make_one_chain(path: Path) -> None:
         assert calls == list(range(200))
 
 
+def test_a_trail_verifies_while_it_is_written_to(path: Path) -> None:
+    """The head is read first, the rows at one moment after it: they are never behind."""
+    process = write(path, "writer", 100_000)
+    assert process.stdout is not None
+    process.stdout.readline()
+    reports = [verify_trail(path) for _ in range(20)]
+    process.kill()
+    process.communicate()
+    assert [report.problems for report in reports if not report.intact] == []
+    assert reports[-1].records > reports[0].records
+
+
 def test_the_head_is_the_newest_record_however_many_wrote(path: Path) -> None:
     for process in [write(path, f"w{number}", 100) for number in range(3)]:
         process.communicate(timeout=120)

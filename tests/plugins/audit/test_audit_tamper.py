@@ -6,14 +6,24 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections import deque
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from hauberk.audit import AuditTrail, ProblemKind, SqliteStore, VerifyReport, verify_trail
-from hauberk.errors import TamperedError
+from hauberk.audit import (
+    AuditTrail,
+    ProblemKind,
+    SqliteStore,
+    VerifyReport,
+    read_records,
+    verify_trail,
+)
+from hauberk.errors import HauberkError, TamperedError
 from hauberk.plugin import Entry
 
 
@@ -350,3 +360,33 @@ def test_what_is_listed_is_bounded(
 def test_no_problem_quotes_a_record(written: Path, tamper: Callable[..., None]) -> None:
     tamper(written, "UPDATE records SET body = CAST('secret ' || body AS BLOB) WHERE seq = 5")
     assert "secret" not in repr(verify_trail(written))
+
+
+@given(data=st.data())
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+def test_no_damage_to_the_file_makes_anything_but_our_errors(
+    whole: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Bytes changed anywhere, pages' headers most of all, or the end cut off: found, or harmless."""
+    path = tmp_path_factory.mktemp("damaged") / "trail.db"
+    for end, raw in whole.items():
+        Path(f"{path}{end}").write_bytes(raw)
+    raw = bytearray(whole[""])
+    at = st.integers(0, len(raw) - 1) | st.integers(0, 200) | st.integers(4096, 4200)
+    for where, value in data.draw(st.lists(st.tuples(at, st.integers(0, 255)), max_size=6)):
+        raw[where] = value
+    path.write_bytes(raw[: data.draw(st.just(len(raw)) | st.integers(0, len(raw)))])
+    with suppress(HauberkError):
+        report = verify_trail(path)
+        assert not report.intact or [r.verdict for r in read_records(path)] == ["allow"] * 10
+    with suppress(HauberkError):
+        deque(read_records(path), maxlen=0)
+    with suppress(HauberkError):
+        SqliteStore.open(path).close()
+
+
+@pytest.fixture
+def whole(written: Path) -> dict[str, bytes]:
+    return {end: Path(f"{written}{end}").read_bytes() for end in ("", ".key", ".head")}
