@@ -46,9 +46,9 @@ def test_origins_follow_who_wrote_the_text() -> None:
         wish,
         ToolMessage("e", tool_call_id="1"),
         ToolMessage("f", tool_call_id="9"),
-        FunctionMessage("g", name="old"),
-        ChatMessage("h", role="system"),
-        ChatMessage("i", role="critic"),
+        FunctionMessage(content="g", name="old"),
+        ChatMessage(content="h", role="system"),
+        ChatMessage(content="i", role="critic"),
     )
     assert [(origin, text) for origin, _, text in found] == [
         ("developer", "a"),
@@ -62,7 +62,7 @@ def test_origins_follow_who_wrote_the_text() -> None:
         ("user", "i"),
     ]
     assert found[3][1] == "messages[2].tool_calls[0].args.to"
-    assert read_messages([ChatMessage("i", role="critic")])[0].trust is Trust.UNTRUSTED
+    assert read_messages([ChatMessage(content="i", role="critic")])[0].trust is Trust.UNTRUSTED
 
 
 BLOCKS: list[tuple[Any, list[str]]] = [
