@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain, islice
+from typing import Any, NamedTuple, TypeVar, cast
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -25,7 +28,7 @@ from hauberk.guard import Guard
 from hauberk_llama_index._models import model_methods
 from hauberk_llama_index._nodes import retriever_methods
 from hauberk_llama_index._runs import engine_methods, index_door, run_door
-from hauberk_llama_index._swap import Door, require_free, swap, unswap
+from hauberk_llama_index._swap import Door, guard_of, require_free, swap, unswap
 from hauberk_llama_index._tools import tool_methods
 
 T = TypeVar("T")
@@ -45,6 +48,8 @@ _HOLDERS = (
     Workflow,
 )
 """What may hold a model, a retriever or a tool. Stores, nodes and messages hold none."""
+_CLASSES = 4096
+"""Classes of which it is kept what they are."""
 _MAX_ITEMS = 10_000
 """Most items of one list or mapping that are looked into: agents have tens of tools."""
 
@@ -106,14 +111,18 @@ def unprotect(obj: T) -> T:
 
 
 def _attach(obj: object, guard: Guard) -> None:
-    """Guard what an object holds now, where there is something to guard."""
-    for one, door in list(_reach(obj)):
+    """Guard what an object holds now, where there is something to guard.
+
+    Goes on only where something may be new: at each run of an agent, so it must cost little.
+    """
+    for one, door in list(_reach(obj, stop=guard)):
         swap(one, guard, door)
 
 
 _RUN: Door = run_door(_attach)
 _INDEX: Door = index_door(_attach)
-_DOORS: tuple[tuple[type, Door], ...] = (
+_DOORS: tuple[tuple[type, Door | None], ...] = (
+    (StructuredLLM, None),  # only a shape around the model in it, which is guarded
     (LLM, model_methods),
     (BaseTool, tool_methods),
     (BaseRetriever, retriever_methods),
@@ -122,47 +131,56 @@ _DOORS: tuple[tuple[type, Door], ...] = (
     (BaseChatEngine, engine_methods),
     (Workflow, _RUN),
 )
+_CONTAINERS = (Mapping, list, tuple)
 
 
-def _reach(obj: object) -> Iterator[tuple[object, Door]]:
-    """Everything reachable from `obj` that has a door, each once, `obj` first."""
+class _Kind(NamedTuple):
+    """What is known of a class."""
+
+    door: Door | None
+    holds: bool
+    """Whether its objects may hold something that has a door."""
+    runs: bool
+    """Whether its objects are looked into at each run."""
+
+
+@lru_cache(maxsize=_CLASSES)
+def _kind(cls: Any) -> _Kind:
+    door = next((door for kind, door in _DOORS if issubclass(cls, kind)), None)
+    holds = issubclass(cls, (*_HOLDERS, *_CONTAINERS)) and not issubclass(cls, BaseNode)
+    return _Kind(door, holds, issubclass(cls, (Workflow, *_CONTAINERS)))
+
+
+def _kind_of(obj: object) -> _Kind:
+    return _kind(cast("Any", type(obj)))
+
+
+def _reach(obj: object, *, stop: Guard | None = None) -> Iterator[tuple[object, Door]]:
+    """Everything reachable from `obj` that has a door, each once, `obj` first.
+
+    Does not look into what `stop` guards already, runs excepted.
+    """
     seen: dict[int, object] = {}
-    waiting: list[object] = [obj]
+    waiting = deque([obj])
     while waiting:
-        one = waiting.pop(0)
+        one = waiting.popleft()
         if id(one) in seen:
             continue
         seen[id(one)] = one  # kept alive, so that its id stays its own
-        door = _door(one)
-        if door is not None:
-            yield one, door
-        waiting += _held(one)
+        kind = _kind_of(one)
+        if kind.door is not None:
+            yield one, kind.door
+        if kind.runs or stop is None or guard_of(one) is not stop:
+            waiting += (inner for inner in _held(one) if _kind_of(inner).holds)
 
 
-def _door(obj: object) -> Door | None:
-    if isinstance(obj, StructuredLLM):
-        return None  # only a shape around the model in it, which is guarded
-    return next((door for kind, door in _DOORS if isinstance(obj, kind)), None)
-
-
-def _held(obj: object) -> list[object]:
-    """What an object holds that may have a door."""
-    if isinstance(obj, Mapping):
-        return _few(list(cast("Mapping[object, object]", obj).values()))
+def _held(obj: object) -> Iterable[object]:
+    """What an object holds."""
     if isinstance(obj, (list, tuple)):
-        return _few(cast("Sequence[object]", obj))
-    if not isinstance(obj, _HOLDERS):
-        return []
-    values: dict[str, Any] = dict(getattr(obj, "__dict__", {}))
-    if isinstance(obj, BaseModel):
-        values |= obj.__pydantic_private__ or {}
-    return _few(list(values.values()))
-
-
-def _few(items: Sequence[object]) -> list[object]:
-    kinds = (*_HOLDERS, Mapping, list, tuple)
-    return [
-        item
-        for item in items[:_MAX_ITEMS]
-        if isinstance(item, kinds) and not isinstance(item, BaseNode)
-    ]
+        return islice(cast("Sequence[object]", obj), _MAX_ITEMS)
+    if isinstance(obj, Mapping):
+        return islice(cast("Mapping[object, object]", obj).values(), _MAX_ITEMS)
+    if not _kind_of(obj).holds:
+        return ()
+    private = obj.__pydantic_private__ if isinstance(obj, BaseModel) else None
+    return chain(getattr(obj, "__dict__", {}).values(), (private or {}).values())

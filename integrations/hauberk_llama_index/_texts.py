@@ -109,7 +109,9 @@ def in_message(message: ChatMessage, visit: Visit, where: str, origin: str) -> C
     extras = _Extras(visit, origin)
     return _updated(
         message,
-        blocks=_each(message.blocks, lambda at, b: in_block(b, visit, f"{where}.blocks{at}", origin)),
+        blocks=_each(
+            message.blocks, lambda at, b: in_block(b, visit, f"{where}.blocks{at}", origin)
+        ),
         additional_kwargs=extras.walk(message.additional_kwargs, where, skip, MAX_DEPTH),
     )
 
@@ -301,23 +303,24 @@ def in_output(output: ToolOutput, visit: Visit, origin: str) -> ToolOutput:
     """
     blocks = _each(output.blocks, lambda at, b: in_block(b, visit, f"blocks{at}", origin))
     raw = cast("object", output.raw_output)
-    new_raw = raw
     repeats = raw == output.content if isinstance(raw, str) else raw is output.blocks
-    if not repeats:
-        new_raw = _in_raw(output, visit, origin)
+    new_raw = raw if repeats else _in_raw(raw, visit, origin)
     if blocks is output.blocks and new_raw is raw:
         return output
     new = output.model_copy(update={"blocks": blocks})
-    new.raw_output = new.content if new_raw is raw and blocks is not output.blocks else new_raw
+    new.raw_output = new.content if new_raw is raw or new_raw is _UNREADABLE else new_raw
     new._exception = None  # noqa: SLF001 - its message is the text that was just replaced
     return new
 
 
-def _in_raw(output: ToolOutput, visit: Visit, origin: str) -> object:
+_UNREADABLE = object()
+
+
+def _in_raw(raw: object, visit: Visit, origin: str) -> object:
     try:
-        return in_value(cast("object", output.raw_output), visit, "raw_output", origin)
+        return in_value(raw, visit, "raw_output", origin)
     except TooDeepError:
-        return output.content
+        return _UNREADABLE
 
 
 def in_nodes(nodes: Sequence[NodeWithScore], visit: Visit) -> Sequence[NodeWithScore]:

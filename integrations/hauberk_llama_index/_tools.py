@@ -63,12 +63,12 @@ class Wish:
         self._strict = strict
         known = (self._given, self._partial) if strict else (self._partial, self._given)
         self._final = {**_defaults(self.tool), **known[0], **known[1]}
-        self._passed = {name for name in self._final if isinstance(self._final[name], Context)}
-
-    def arguments(self) -> dict[str, object]:
+        # The context of a workflow is handed through: no model gives it, and no rule reads it.
+        self._passed = {name for name, value in self._final.items() if isinstance(value, Context)}
+        self.arguments: Mapping[str, object] = {
+            name: _plain(value) for name, value in self._final.items() if name not in self._passed
+        }
         """The final arguments, in plain values."""
-        named = {k: v for k, v in self._final.items() if k not in self._passed}
-        return {name: _plain(value) for name, value in named.items()}
 
     def problem(self) -> str:
         """What is wrong with the given arguments, in words for the model; empty when nothing is."""
@@ -82,7 +82,7 @@ class Wish:
 
     def call_with(self, new: Mapping[str, object]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and named arguments for the tool, with what a rewrite changed."""
-        old = self.arguments()
+        old = self.arguments
         final = {name: self._final[name] for name in self._passed}
         for name, value in new.items():
             same = name in old and old[name] == value
@@ -122,7 +122,7 @@ def call_tool(
     Raises:
         BlockedError: The guard refused and stops the run.
     """
-    event = Event(stage=Stage.TOOL_CALL, tool=wish.name, arguments=wish.arguments())
+    event = Event(stage=Stage.TOOL_CALL, tool=wish.name, arguments=wish.arguments)
     result: object = _unfit(guard, wish, event)
     if result is None:
         result = run_tool(guard, event, lambda new: call(*wish.call_with(new)), _codec(wish))
@@ -137,7 +137,7 @@ async def acall_tool(
     Raises:
         BlockedError: The guard refused and stops the run.
     """
-    event = Event(stage=Stage.TOOL_CALL, tool=wish.name, arguments=wish.arguments())
+    event = Event(stage=Stage.TOOL_CALL, tool=wish.name, arguments=wish.arguments)
     result: object = _unfit(guard, wish, event)
     if result is None:
         result = await arun_tool(guard, event, lambda new: call(*wish.call_with(new)), _codec(wish))
@@ -214,15 +214,15 @@ def _positions(tool: BaseTool, count: int) -> tuple[str, ...]:
     return (*names, *extra)[:count]
 
 
-def _defaults(tool: BaseTool) -> dict[str, Any]:
+def _defaults(tool: BaseTool) -> Mapping[str, Any]:
     if not isinstance(tool, FunctionTool):
         return {}
-    given = {
+    plain = {
         p.name: p.default
         for p in _parameters(tool)
         if p.default is not inspect.Parameter.empty and p.name != tool.ctx_param_name
     }
-    return {**given, **tool._field_defaults}
+    return {**plain, **tool._field_defaults}
 
 
 def _partial(tool: BaseTool) -> Mapping[str, Any]:
@@ -236,7 +236,7 @@ def _parameters(tool: FunctionTool) -> tuple[inspect.Parameter, ...]:
         return ()
 
 
-@lru_cache(maxsize=_SCHEMAS)
+@lru_cache(maxsize=_SCHEMAS)  # looking one up takes longer than the whole check
 def _signature(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
     return tuple(inspect.signature(function).parameters.values())
 
