@@ -129,7 +129,7 @@ def _check_keyword(key: str, value: object, at: str) -> None:
         raise SchemaProblemError(
             "a reference out of the schema", at=at, remedy="Copy it into $defs: nothing is fetched."
         )
-    if key == "format" and value not in FORMATS:
+    if key == "format" and not (isinstance(value, str) and value in FORMATS):
         known = ", ".join(sorted(FORMATS))
         raise SchemaProblemError("a format that is not checked", at=at, remedy=f"Known: {known}.")
     if key == "pattern":

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hauberk import Event, PolicyError, Stage, load_policy
@@ -19,6 +19,7 @@ from hauberk.capabilities import (
     SchemaProblemError,
     Violation,
 )
+from hauberk.capabilities._prepare import _KNOWN
 from hauberk.policy import CapabilitiesPolicy, ToolRule
 
 
@@ -115,6 +116,8 @@ def test_keys_that_are_no_plain_names_are_not_repeated() -> None:
         ({"maximum": 100}, float("nan")),
         ({"maximum": 100}, Decimal("NaN")),
         ({"maximum": 100}, Decimal("Infinity")),
+        ({"minimum": 5}, float("inf")),
+        ({"minimum": 5}, Decimal("Infinity")),
         ({"maximum": 100}, 10**400),
         ({"maximum": 100}, Decimal("1e999999")),
         ({"pattern": "^a"}, b"a"),
@@ -208,6 +211,27 @@ def test_no_code_of_a_foreign_object_runs() -> None:
     assert violation(of({"uniqueItems": True}), x=[Hostile()]) is None
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (None, "is a null"),
+        ([], "is an array"),
+        ({}, "is an object"),
+        (True, "is a boolean"),
+        (1, "is an integer"),
+        (1.5, "is a number"),
+        (b"", "is a bytes"),
+        ("\ud800", "is a text that is not Unicode"),
+        (float("nan"), "is a number out of range"),
+        ({1: 2}, "is an object with keys that are not text"),
+    ],
+)
+def test_a_wrong_type_is_called_by_its_name(value: object, kind: str) -> None:
+    found = violation(of({"type": "string"}), x=value)
+    assert found is not None
+    assert found.got == kind
+
+
 def test_a_cycle_is_refused() -> None:
     cycle: list[object] = []
     cycle.append(cycle)
@@ -252,6 +276,7 @@ UNUSABLE: dict[str, tuple[Any, str]] = {
     "back-reference": (of({"pattern": "(a)\\1"}), "without look-around"),
     "name pattern": (of({"patternProperties": {"(?<!a)b": {}}}), "without look-around"),
     "format": (of({"format": "iri"}), "Known: date"),
+    "format list": (of({"format": ["email"]}), "Known: date"),
     "negated reference": ({"not": {"$ref": "#/$defs/a"}, "$defs": {"a": {}}}, "Write it out."),
     "no schema": (of(3), "a schema is a mapping"),
     "unevaluated": (
@@ -315,6 +340,31 @@ def test_a_value_passes_only_with_the_type_that_the_keyword_is_about(x: object) 
     number = isinstance(x, int) and not isinstance(x, bool)
     assert (violation(of({"maximum": 100}), x=x) is None) is number
     assert (violation(of({"maxLength": 100}), x=x) is None) is isinstance(x, str)
+
+
+_KEYWORDS = st.sampled_from(sorted(_KNOWN))
+_VALUES = _JSON | st.sampled_from(("string", "number", "#", "#/$defs/a", "email", "^(a+)+$", "("))
+_SCHEMAS = st.recursive(
+    st.dictionaries(_KEYWORDS, _VALUES, max_size=3),
+    lambda inner: st.dictionaries(
+        _KEYWORDS,
+        _VALUES | inner | st.lists(inner, max_size=2) | st.dictionaries(st.just("a"), inner),
+        max_size=3,
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(schema=_SCHEMAS, arguments=st.dictionaries(st.sampled_from("ab"), _JSON))
+def test_any_schema_is_either_refused_with_its_problem_or_usable(
+    schema: dict[str, Any], arguments: dict[str, object]
+) -> None:
+    try:
+        usable = ArgumentSchema(schema)
+    except SchemaProblemError:
+        return
+    usable.violation(arguments)
 
 
 @given(items=st.lists(_JSON, max_size=4))
