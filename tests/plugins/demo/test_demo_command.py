@@ -63,6 +63,48 @@ def test_a_real_process_prints_pure_json() -> None:
     assert json.loads(done.stdout)["summary"]["guarded_successes"] == 0
 
 
+_WITHOUT = """
+import sys
+sys.modules.update(dict.fromkeys({absent!r}))  # None: Python takes it for not installed
+from hauberk.cli import main
+main()
+"""
+
+
+def _without(absent: set[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command where some packages are not installed."""
+    script = _WITHOUT.format(absent=absent)
+    command = [sys.executable, "-c", script, "demo", "--attack", "delete-customer", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("absent", "arguments", "extra"),
+    [
+        ({"llama_index"}, ["--framework", "llama-index"], "llama-index"),
+        ({"llama_index"}, ["--framework", "both"], "llama-index"),
+        ({"langchain", "langgraph"}, ["--framework", "langchain"], "langchain"),
+        ({"llama_index", "langchain", "langchain_core"}, [], "langchain"),
+        ({"presidio_analyzer"}, ["--framework", "langchain"], "pii"),
+    ],
+)
+def test_what_is_not_installed_is_named_with_the_line_that_installs_it(
+    absent: set[str], arguments: list[str], extra: str
+) -> None:
+    done = _without(absent, *arguments)
+    assert done.returncode == 2
+    assert f'pip install "hauberk[{extra}]"' in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_one_framework_is_enough_when_none_is_asked_for() -> None:
+    done = _without({"llama_index"}, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["frameworks"] == ["langchain"]
+    assert "left out: " in done.stderr
+
+
 def test_the_trail_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
     trail = tmp_path / "trail.db"
     result = invoke("--json", "--attack", "delete-customer", "--audit", str(trail))
