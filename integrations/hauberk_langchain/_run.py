@@ -196,7 +196,7 @@ def session_of(
     found = identity_in(config) if config else NOBODY
     if found.thread is None:
         found = _merged(found, now.identity)
-    if found == NOBODY:
+    if found is NOBODY:
         found = identity_in(var_child_runnable_config.get() or {})
     if found.thread is None and metadata:
         found = _merged(found, _named(metadata))
@@ -219,9 +219,15 @@ def _merged(first: Identity, second: Identity) -> Identity:
 def _named(values: Mapping[str, Any] | None) -> Identity:
     if not values:
         return NOBODY
-    thread = next((str(values[key]) for key in THREAD_KEYS if values.get(key)), None)
-    user = next((str(values[key]) for key in USER_KEYS if values.get(key)), None)
+    thread, user = _first(values, THREAD_KEYS), _first(values, USER_KEYS)
     return NOBODY if thread is None and user is None else Identity(thread=thread, user=user)
+
+
+def _first(values: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
+    for key in keys:
+        if values.get(key):
+            return str(values[key])
+    return None
 
 
 def _key(obj: object) -> int:

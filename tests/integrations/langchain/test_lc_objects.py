@@ -23,6 +23,9 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import InjectedToolCallId, StructuredTool, tool
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.prebuilt import InjectedState, ToolRuntime
+from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
 from hauberk import BlockedError, Guard, Policy, Session, Stage
@@ -498,6 +501,74 @@ def test_a_tool_that_calls_a_model_is_guarded_inside(kit: Any) -> None:
         inner.seen.clear()
         bench.agent(door).invoke(kit.user("go"), bench.config)
         assert inner.seen_text == "mail <MAIL_1>"
+
+
+def test_injected_values_reach_the_tool_and_no_guard(kit: Any) -> None:
+    rights = kit.Rights("look")
+    bench = kit.Bench([rights], [kit.calls(("look", {"what": "x"})), "done"])
+    found: list[Any] = []
+
+    @tool
+    def look(
+        what: str, state: Annotated[dict[str, Any], InjectedState], runtime: ToolRuntime
+    ) -> str:
+        """Look."""
+        found.append((what, len(state["messages"]), runtime.tool_call_id))
+        return "seen"
+
+    bench.tools = [look]
+    for door in ("middleware", "handler", "protect"):
+        outcome = bench.agent(door).invoke(kit.user("go"), bench.config)
+        assert outcome["messages"][-2].content == "seen"
+    assert found == [("x", 2, "call_1_0")] * 3
+    assert rights.seen == [("look", {"what": "x"})] * 3
+
+
+def test_a_command_of_a_tool_is_cleaned_and_obeyed(kit: Any) -> None:
+    bench = kit.Bench([kit.Screen()], [kit.calls(("order", {})), "done"])
+
+    @tool
+    def order(ident: Annotated[str, InjectedToolCallId]) -> Command[Any]:
+        """Order."""
+        return Command(update={"messages": [ToolMessage("ATTACK", tool_call_id=ident)]})
+
+    bench.tools = [order]
+    for door in ("middleware", "handler", "protect"):
+        outcome = bench.agent(door).invoke(kit.user("go"), bench.config)
+        assert outcome["messages"][-2].content == "[removed]"
+    assert "ATTACK" not in bench.model.seen_text
+
+
+def test_a_checkpoint_keeps_the_real_values_and_the_thread_goes_on(kit: Any) -> None:
+    bench = kit.Bench([kit.Names()], ["<MAIL_1> it is."])
+    agent = bench.agent("protect", checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    agent.invoke(kit.user(f"remember {MAIL}"), config)
+    outcome = agent.invoke(kit.user("who?"), config)
+    assert [m.content for m in outcome["messages"]] == [
+        f"remember {MAIL}",
+        f"{MAIL} it is.",
+        "who?",
+        f"{MAIL} it is.",
+    ]
+    assert "@" not in bench.model.seen_text
+
+
+def test_an_interrupt_of_a_tool_pauses_the_run_and_resumes(kit: Any) -> None:
+    meter = kit.Meter()
+    bench = kit.Bench([meter], [kit.calls(("confirm", {})), "done"])
+
+    @tool
+    def confirm() -> str:
+        """Ask a human."""
+        return f"human says {interrupt('sure?')}"
+
+    bench.tools = [confirm]
+    agent = bench.agent("protect", checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    assert "__interrupt__" in agent.invoke(kit.user("go"), config)
+    outcome = agent.invoke(Command(resume="yes"), config)
+    assert outcome["messages"][-2].content == "human says yes"
 
 
 # --- retrievers -------------------------------------------------------------------------------
