@@ -217,9 +217,12 @@ class SqliteStore:
     def _refuse_to_begin_anew(self) -> None:
         """Before SQLite makes a file: it would throw away the log of the one that is gone."""
         known = read_head(self.path, self.keys)
+        log = file_size(self.path.with_name(self.path.name + "-wal"))
+        if file_size(self.path):
+            return  # another process made it just now, and head and log are its own
         if known is not None and known.seq > 0:
             raise _cut(self.path, -1, known.seq)
-        if file_size(self.path.with_name(self.path.name + "-wal")):
+        if log:
             raise StoreError(
                 "the log of another trail is beside it", store=self.path, remedy="Move it away."
             )
@@ -276,17 +279,22 @@ class SqliteStore:
     def _before_fork(self) -> None:
         # Waits for the row that is being written: in the child, SQLite would hold its lock for ever.
         self._held = self._lock.acquire(timeout=BUSY_TIMEOUT_S)
-        self._drop()
+        if self._held:
+            self._drop()
 
     def _after_fork(self) -> None:
         if self._held:
             self._lock.release()
 
     def _in_child(self) -> None:
-        self._lock = Lock()
+        if self._open is not None:
+            # A thread that the child does not have is stuck with it. Kept, and never closed.
+            _orphans.append(self._open)
+        self._lock, self._open = Lock(), None
 
 
 _stores: WeakSet[SqliteStore] = WeakSet()
+_orphans: list[object] = []
 
 
 def _each(step: Callable[[SqliteStore], None]) -> Callable[[], None]:

@@ -371,8 +371,8 @@ def test_no_damage_to_the_file_makes_anything_but_our_errors(
 ) -> None:
     """Bytes changed anywhere, pages' headers most of all, or the end cut off: found, or harmless."""
     path = tmp_path_factory.mktemp("damaged") / "trail.db"
-    for end, raw in whole.items():
-        Path(f"{path}{end}").write_bytes(raw)
+    for end, content in whole.items():
+        Path(f"{path}{end}").write_bytes(content)
     raw = bytearray(whole[""])
     at = st.integers(0, len(raw) - 1) | st.integers(0, 200) | st.integers(4096, 4200)
     for where, value in data.draw(st.lists(st.tuples(at, st.integers(0, 255)), max_size=6)):
