@@ -35,12 +35,12 @@ class ChunkFilter(Protocol[C]):
         """What the answer used, as far as the chunks said it."""
         ...
 
-    def feed(self, chunk: C) -> C:
-        """A copy of the chunk with what may be shown now."""
+    def feed(self, chunk: C) -> C | None:
+        """A copy of the chunk with what may be shown now; None when it is to wait for the tail."""
         ...
 
     def tail(self, end: StreamEnd) -> C | None:
-        """The last chunk: what was held back. None when nothing is left to say."""
+        """The last chunk, with what was held back. None when nothing is left to say."""
         ...
 
 
@@ -76,15 +76,24 @@ class ChatChunkFilter:
         self._counts: list[Mapping[str, Any]] = []
         self._own_index = _FIRST_OWN_INDEX
         self._ident: str | None = None
-        self._last = False
+        self._last: ChatGenerationChunk | None = None
 
     @property
     def usage(self) -> Usage | None:
         """What the answer used, as far as the chunks said it."""
         return total_usage(self._counts)
 
-    def feed(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk:
-        """A copy of the chunk with what may be shown now."""
+    def feed(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
+        """A copy of the chunk with what may be shown now; None for one that says it is the last."""
+        new = self._filtered(chunk)
+        if self._last is not None:  # it was not the last
+            new, self._last = self._last + new, None
+        if isinstance(new.message, AIMessageChunk) and new.message.chunk_position == "last":
+            self._last = new
+            return None
+        return new
+
+    def _filtered(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk:
         message: BaseMessage = chunk.message
         self._ident = message.id or self._ident
         update: dict[str, Any] = {
@@ -95,9 +104,6 @@ class ChatChunkFilter:
             update |= self._calls(message)
             if message.usage_metadata:
                 self._counts.append(message.usage_metadata)
-            if message.chunk_position == "last":  # the tail is to be the last one
-                self._last = True
-                update["chunk_position"] = None
         new = message.model_copy(update=update)
         if isinstance(new, AIMessageChunk) and new.tool_call_chunks:
             new = cast("Any", new).init_tool_calls()
@@ -106,7 +112,13 @@ class ChatChunkFilter:
         )
 
     def tail(self, end: StreamEnd) -> ChatGenerationChunk | None:
-        """What was held back."""
+        """What was held back, in the chunk that said it was the last, or in one more."""
+        rest = self._rest(end)
+        if self._last is None or rest is None:
+            return self._last or rest
+        return self._last + rest
+
+    def _rest(self, end: StreamEnd) -> ChatGenerationChunk | None:
         parts: dict[str, Any] = {"content": ""}
         for channel, text in end.tails.items():
             if text:
@@ -114,7 +126,7 @@ class ChatChunkFilter:
                 field = str(path[0])
                 part = skeleton(value, path[1:], text)
                 parts[field] = _joined(parts.get(field), part)
-        if len(parts) == 1 and not parts["content"] and not self._last:
+        if len(parts) == 1 and not parts["content"]:
             return None
         chunks: Any = [{"name": None, "id": None, **c} for c in parts.pop("tool_call_chunks", [])]
         message = AIMessageChunk(

@@ -170,7 +170,9 @@ def chunks(call: Call, prompt: Any, ask: Callable[[Any], Iterator[Any]]) -> Gene
     try:
         with closing(chunks(call.rest(), call.sent(prompt, event, sent), ask)) as pieces:
             for piece in pieces:
-                yield shown.feed(piece)
+                chunk = shown.feed(piece)
+                if chunk is not None:
+                    yield chunk
         tail = shown.tail(stream.finish(usage=shown.usage))
         if tail is not None:
             yield tail
@@ -195,7 +197,9 @@ async def achunks(
         rest = achunks(call.rest(), call.sent(prompt, event, sent), ask)
         async with aclosing(rest) as pieces:
             async for piece in pieces:
-                yield shown.feed(piece)
+                chunk = shown.feed(piece)
+                if chunk is not None:
+                    yield chunk
         tail = shown.tail(await stream.afinish(usage=shown.usage))
         if tail is not None:
             yield tail

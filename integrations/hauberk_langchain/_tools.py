@@ -114,9 +114,8 @@ def _final_arguments(tool: BaseTool, given: ToolInput, ident: str | None) -> dic
         return {_only_name(tool): given}
     try:
         parsed = tool._parse_input(dict(given), ident)  # noqa: SLF001
-    except (ValueError, TypeError):
-        # Bad arguments: the tool will say so itself, after the guard has seen what was given.
-        parsed = given
+    except Exception:  # noqa: BLE001 - bad arguments: the tool will say so itself, in its own way,
+        parsed = given  # after the guard has seen what was given
     named = parsed if isinstance(parsed, dict) else given
     visible = tool._filter_injected_args(named)  # noqa: SLF001
     return {name: _plain(value) for name, value in (_bound(tool) | visible).items()}

@@ -143,10 +143,8 @@ def test_a_stream_cut_anywhere_merges_into_the_restored_message(
     shown = ChatChunkFilter(stream)
     text = "".join(words)
     raw = json.dumps({"to": text}) if position == "calls" else text
-    parts = [shown.feed(_chunk(piece, position)) for piece in _cut(raw, sizes)]
-    tail = shown.tail(stream.finish())
-    if tail is not None:
-        parts.append(tail)
+    found = [shown.feed(_chunk(piece, position)) for piece in _cut(raw, sizes)]
+    parts = [part for part in [*found, shown.tail(stream.finish())] if part is not None]
     whole: Any = functools.reduce(lambda a, b: a + b, parts).message
     expected = text.replace("<MAIL_1>", "x@example.com")
     if position == "calls":
@@ -179,10 +177,11 @@ def test_a_tool_call_that_comes_whole_and_unnumbered_stays_one_call(kit: Any) ->
     stream = guard.open_stream(prompt)
     shown = ChatChunkFilter(stream)
     calls: Any = [{"name": "f", "args": {"a": "<MAIL"}, "id": "1"}]
-    parts = [shown.feed(ChatGenerationChunk(message=AIMessageChunk(content="", tool_calls=calls)))]
+    first = shown.feed(ChatGenerationChunk(message=AIMessageChunk(content="", tool_calls=calls)))
     tail = shown.tail(stream.finish())
+    assert first is not None
     assert tail is not None
-    whole: Any = (parts[0] + tail).message
+    whole: Any = (first + tail).message
     assert whole.tool_calls == [
         {"name": "f", "args": {"a": "<MAIL"}, "id": "1", "type": "tool_call"}
     ]
