@@ -10,7 +10,8 @@ from llama_index.core.tools import ToolOutput
 from pydantic import BaseModel
 
 from hauberk.events import Segment, Usage
-from hauberk_llama_index._texts import in_message, in_output, in_value, read, write
+from hauberk_llama_index._messages import in_message
+from hauberk_llama_index._texts import in_output, in_value, read, write
 
 _INPUT = ("prompt_tokens", "input_tokens", "prompt_token_count")
 _OUTPUT = ("completion_tokens", "output_tokens", "candidates_token_count")

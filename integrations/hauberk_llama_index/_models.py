@@ -25,10 +25,11 @@ from hauberk.flows import arun_model, released_on_failure, run_model
 from hauberk.guard import Guard
 from hauberk.structure import TooDeepError
 from hauberk_llama_index._codecs import ChatCodec, CompletionCodec, ObjectCodec, usage_of
+from hauberk_llama_index._messages import in_messages
 from hauberk_llama_index._nesting import inside, running
 from hauberk_llama_index._streams import ChatPieces, CompletionPieces, Pieces, apieces, pieces
 from hauberk_llama_index._swap import Above, Methods
-from hauberk_llama_index._texts import in_messages, read, write
+from hauberk_llama_index._texts import read, write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar, cast
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
@@ -50,8 +50,6 @@ _HOLDERS = (
 """What may hold a model, a retriever or a tool. Stores, nodes and messages hold none."""
 _CLASSES = 4096
 """Classes of which it is kept what they are."""
-_MAX_ITEMS = 10_000
-"""Most items of one list or mapping that are looked into: agents have tens of tools."""
 
 
 def protect(obj: T, guard: Guard) -> T:
@@ -171,15 +169,16 @@ def _reach(obj: object, *, stop: Guard | None = None) -> Iterator[tuple[object, 
         if kind.door is not None:
             yield one, kind.door
         if kind.runs or stop is None or guard_of(one) is not stop:
-            waiting += (inner for inner in _held(one) if _kind_of(inner).holds)
+            # Copied first: another thread may be adding to a list just now.
+            waiting += [inner for inner in list(_held(one)) if _kind_of(inner).holds]
 
 
 def _held(obj: object) -> Iterable[object]:
     """What an object holds."""
     if isinstance(obj, (list, tuple)):
-        return islice(cast("Sequence[object]", obj), _MAX_ITEMS)
+        return cast("Sequence[object]", obj)
     if isinstance(obj, Mapping):
-        return islice(cast("Mapping[object, object]", obj).values(), _MAX_ITEMS)
+        return cast("Mapping[object, object]", obj).values()
     if not _kind_of(obj).holds:
         return ()
     private = obj.__pydantic_private__ if isinstance(obj, BaseModel) else None

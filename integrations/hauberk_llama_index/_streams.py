@@ -28,8 +28,9 @@ from hauberk._stream import StreamEnd
 from hauberk.events import Event, Segment, Stage, Usage
 from hauberk.guard import Guard
 from hauberk_llama_index._codecs import usage_of
+from hauberk_llama_index._messages import in_message
 from hauberk_llama_index._nesting import inside
-from hauberk_llama_index._texts import in_message, read, write
+from hauberk_llama_index._texts import read, write
 
 Piece = Any
 """A `ChatResponse` or a `CompletionResponse`."""

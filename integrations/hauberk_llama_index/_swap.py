@@ -19,6 +19,7 @@ import copyreg
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pickle import PicklingError, UnpicklingError
+from threading import Lock
 from typing import Any, cast
 from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -35,6 +36,7 @@ _MARK = "__hauberk__"
 _CLASSES = 512
 """Guarded classes kept for reuse; making one takes up to 1.2 ms."""
 
+_swapping = Lock()
 _names: WeakKeyDictionary[Guard, str] = WeakKeyDictionary()
 _guards: WeakValueDictionary[str, Guard] = WeakValueDictionary()
 
@@ -65,9 +67,14 @@ def swap(obj: object, guard: Guard, door: Door) -> None:
         ValueError: Another guard protects it.
         TypeError: Its class cannot be exchanged.
     """
-    require_free(obj, guard)
-    if guard_of(obj) is guard:
-        return
+    with _swapping:  # two threads must not put one coat over the other
+        require_free(obj, guard)
+        if guard_of(obj) is guard:
+            return
+        _swap(obj, guard, door)
+
+
+def _swap(obj: object, guard: Guard, door: Door) -> None:
     try:
         object.__setattr__(obj, "__class__", _guarded(cast("Any", type(obj)), guard, door))
     except TypeError as error:

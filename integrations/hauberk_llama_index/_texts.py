@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, cast
 
 from llama_index.core.base.llms.types import (
     BaseContentBlock,
-    ChatMessage,
     CitableBlock,
     CitationBlock,
     DocumentBlock,
-    MessageRole,
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
@@ -42,17 +40,9 @@ Visit = Callable[[str, str, str], str]
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
-_ORIGINS: Mapping[MessageRole, str] = {
-    MessageRole.SYSTEM: "developer",
-    MessageRole.DEVELOPER: "developer",
-    MessageRole.USER: "user",
-    MessageRole.ASSISTANT: "model",
-    MessageRole.MODEL: "model",
-    MessageRole.CHATBOT: "model",
-}
-_ADDRESSES = frozenset({"id", "type", "index", "tool_call_id"})
+ADDRESSES = frozenset({"id", "type", "index", "tool_call_id"})
 """Fields of a message's extras that are no texts, and must stay as they are."""
-_CALL_ADDRESSES = _ADDRESSES | {"name", "tool_name", "tool_id"}
+CALL_ADDRESSES = ADDRESSES | {"name", "tool_name", "tool_id"}
 """The same inside a tool call or on a tool's message, where `name` is the tool's."""
 _SEALED = frozenset({"signature", "encrypted_content"})
 """Fields of a thinking block that the provider checks: a changed one makes the call fail."""
@@ -90,39 +80,16 @@ def segment(text: str, where: str, origin: str) -> Segment:
     return Segment(text=text, origin=origin, trust=trust, where=where)
 
 
-# --- messages -----------------------------------------------------------------------------------
-
-
-def in_messages(messages: Sequence[ChatMessage], visit: Visit) -> Sequence[ChatMessage]:
-    """Walk a conversation. Results of tools get the name of their tool as origin."""
-    tools: dict[str, str] = {}
-    new: list[ChatMessage] = []
-    for index, message in enumerate(messages):
-        tools.update(_called(message))
-        new.append(in_message(message, visit, f"messages[{index}]", _origin(message, tools)))
-    return messages if _same(new, messages) else new
-
-
-def in_message(message: ChatMessage, visit: Visit, where: str, origin: str) -> ChatMessage:
-    """Walk one message: its blocks and its extras."""
-    skip = _CALL_ADDRESSES if origin.startswith("tool:") else _ADDRESSES
-    extras = _Extras(visit, origin)
-    return _updated(
-        message,
-        blocks=_each(
-            message.blocks, lambda at, b: in_block(b, visit, f"{where}.blocks{at}", origin)
-        ),
-        additional_kwargs=extras.walk(message.additional_kwargs, where, skip, MAX_DEPTH),
-    )
+# --- blocks -------------------------------------------------------------------------------------
 
 
 def in_block(block: BaseContentBlock, visit: Visit, where: str, origin: str) -> BaseContentBlock:
     """Walk one content block. Media and cache points hold no text."""
     match block:
         case TextBlock():
-            return _updated(block, text=visit(block.text, where, origin))
+            return updated(block, text=visit(block.text, where, origin))
         case ToolCallBlock():
-            return _updated(block, tool_kwargs=in_json(block.tool_kwargs, visit, where, origin))
+            return updated(block, tool_kwargs=in_json(block.tool_kwargs, visit, where, origin))
         case ThinkingBlock():
             return _in_thinking(block, visit, where, origin)
         case CitableBlock() | CitationBlock() | DocumentBlock():
@@ -137,13 +104,13 @@ def _document(where: str, origin: str) -> str:
 
 
 def _in_thinking(block: ThinkingBlock, visit: Visit, where: str, origin: str) -> ThinkingBlock:
-    extras = _Extras(visit, origin)
+    extras = Extras(visit, origin)
     content = block.content
-    return _updated(
+    return updated(
         block,
         content=content if content is None else visit(content, where, origin),
         additional_information=extras.walk(
-            block.additional_information, where, _ADDRESSES | _SEALED, MAX_DEPTH
+            block.additional_information, where, ADDRESSES | _SEALED, MAX_DEPTH
         ),
     )
 
@@ -158,41 +125,15 @@ def _in_document(
         new["source"] = visit(block.source, f"{where}.source", origin)
     if isinstance(block, CitableBlock):
         inner = f"{where}.content"
-        new["content"] = _each(
+        new["content"] = each(
             block.content, lambda at, b: in_block(b, visit, f"{inner}{at}", origin)
         )
     if isinstance(block, CitationBlock):
         new["cited_content"] = in_block(block.cited_content, visit, f"{where}.cited", origin)
-    return _updated(block, **new)
+    return updated(block, **new)
 
 
-def _called(message: ChatMessage) -> Iterator[tuple[str, str]]:
-    """The tool calls in a message: id and name."""
-    for block in message.blocks:
-        if isinstance(block, ToolCallBlock):
-            yield block.tool_call_id or "", block.tool_name
-    for call in message.additional_kwargs.get("tool_calls") or ():
-        function = _get(call, "function")
-        name = _get(call, "tool_name") if function is None else _get(function, "name")
-        yield str(_get(call, "id") or _get(call, "tool_id")), str(name)
-
-
-def _get(holder: object, name: str) -> object:
-    if isinstance(holder, Mapping):
-        return cast("Mapping[str, object]", holder).get(name)
-    return getattr(holder, name, None)
-
-
-def _origin(message: ChatMessage, tools: Mapping[str, str]) -> str:
-    known = _ORIGINS.get(message.role)
-    if known is not None:
-        return known
-    extra = message.additional_kwargs
-    name = extra.get("name") or tools.get(str(extra.get("tool_call_id")))
-    return f"tool:{name or 'unknown'}"
-
-
-class _Extras:
+class Extras:
     """Walks the free-form fields of messages, in which addresses and JSON lie among the texts."""
 
     def __init__(self, visit: Visit, origin: str) -> None:
@@ -205,16 +146,16 @@ class _Extras:
         if isinstance(value, Mapping):
             named = cast("Mapping[str, object]", value)
             new = {key: self._field(key, item, where, skip, depth) for key, item in named.items()}
-            return value if _same(new.values(), named.values()) else new
+            return value if same(new.values(), named.values()) else new
         if isinstance(value, (list, tuple)):
             items = cast("Sequence[object]", value)
-            return _each(items, lambda at, v: self.walk(v, f"{where}{at}", skip, depth - 1))
+            return each(items, lambda at, v: self.walk(v, f"{where}{at}", skip, depth - 1))
         if isinstance(value, BaseModel):
-            return _updated(
+            return updated(
                 value,
                 **{
                     key: self._field(key, item, where, skip, depth)
-                    for key, item in vars(value).items()
+                    for key, item in _all_fields(value)
                 },
             )
         return in_value(value, self._visit, where, self._origin, depth)
@@ -226,7 +167,7 @@ class _Extras:
         if key in ("arguments", "tool_kwargs"):
             return in_json(value, self._visit, place, self._origin)
         if key in ("function", "tool_calls", "function_call"):
-            skip = skip | _CALL_ADDRESSES
+            skip = skip | CALL_ADDRESSES
         return self.walk(value, place, skip, depth - 1)
 
 
@@ -265,9 +206,9 @@ def _in_value(value: object, visit: Visit, where: str, origin: str, depth: int) 
         case Mapping():
             named = cast("Mapping[object, object]", value)
             new = {key: inside(f".{key}", inner) for key, inner in named.items()}
-            return named if _same(new.values(), named.values()) else new
+            return named if same(new.values(), named.values()) else new
         case list() | tuple():
-            return _each(cast("Sequence[object]", value), inside)
+            return each(cast("Sequence[object]", value), inside)
         case NodeWithScore() | BaseNode():
             return in_node(value, visit, where, origin)
         case BaseContentBlock():
@@ -276,15 +217,20 @@ def _in_value(value: object, visit: Visit, where: str, origin: str, depth: int) 
             return _in_object(value, inside)
 
 
+def _all_fields(model: BaseModel) -> Iterable[tuple[str, Any]]:
+    """Declared fields and extra ones."""
+    return [*vars(model).items(), *(model.model_extra or {}).items()]
+
+
 def _in_object(value: object, inside: Callable[[str, object], object]) -> object:
     """Models and dataclasses are walked by field; whatever else is left alone."""
     if isinstance(value, BaseModel):
-        return _updated(value, **{k: inside(f".{k}", v) for k, v in vars(value).items()})
+        return updated(value, **{k: inside(f".{k}", v) for k, v in _all_fields(value)})
     if not is_dataclass(value) or isinstance(value, type):
         return value
     old = {field.name: getattr(value, field.name) for field in fields(value)}
     new = {name: inside(f".{name}", inner) for name, inner in old.items()}
-    if _same(new.values(), old.values()):
+    if same(new.values(), old.values()):
         return value
     twin = copy.copy(value)
     for name, inner in new.items():
@@ -301,7 +247,7 @@ def in_output(output: ToolOutput, visit: Visit, origin: str) -> ToolOutput:
     A raw value that repeats the content is the same text and is shown once. One that cannot be
     walked is replaced by the content when the content changes: no clear copy stays behind.
     """
-    blocks = _each(output.blocks, lambda at, b: in_block(b, visit, f"blocks{at}", origin))
+    blocks = each(output.blocks, lambda at, b: in_block(b, visit, f"blocks{at}", origin))
     raw = cast("object", output.raw_output)
     repeats = raw == output.content if isinstance(raw, str) else raw is output.blocks
     new_raw = raw if repeats else _in_raw(raw, visit, origin)
@@ -325,7 +271,7 @@ def _in_raw(raw: object, visit: Visit, origin: str) -> object:
 
 def in_nodes(nodes: Sequence[NodeWithScore], visit: Visit) -> Sequence[NodeWithScore]:
     """Walk retrieved nodes: text and metadata, each with its document as origin."""
-    new = _each(nodes, lambda at, n: in_node(n, visit, f"nodes{at}", f"document:{_source(n)}"))
+    new = each(nodes, lambda at, n: in_node(n, visit, f"nodes{at}", f"document:{_source(n)}"))
     return cast("Sequence[NodeWithScore]", new)
 
 
@@ -336,18 +282,18 @@ def _source(node: NodeWithScore) -> str:
 def in_node(node: T, visit: Visit, where: str, origin: str) -> T:
     """Walk one node, with or without its score."""
     if isinstance(node, NodeWithScore):
-        return cast("T", _updated(node, node=in_node(node.node, visit, where, origin)))
+        return cast("T", updated(node, node=in_node(node.node, visit, where, origin)))
     if not isinstance(node, BaseNode):
         return node
     metadata = in_value(node.metadata, visit, f"{where}.metadata", origin)
     match node:
         case TextNode():
             text = visit(node.text, f"{where}.text", origin)
-            return cast("T", _updated(node, text=text, metadata=metadata))
+            return cast("T", updated(node, text=text, metadata=metadata))
         case Node() if node.text_resource is not None and node.text_resource.text is not None:
             text = visit(node.text_resource.text, f"{where}.text", origin)
-            resource = _updated(node.text_resource, text=text)
-            return cast("T", _updated(node, text_resource=resource, metadata=metadata))
+            resource = updated(node.text_resource, text=text)
+            return cast("T", updated(node, text_resource=resource, metadata=metadata))
         case _:
             return cast("T", _in_strange_node(node, metadata, visit, f"{where}.text", origin))
 
@@ -361,21 +307,21 @@ def _in_strange_node(
     if new != text:
         node = copy.deepcopy(node)
         node.set_content(new)
-    return _updated(node, metadata=metadata)
+    return updated(node, metadata=metadata)
 
 
 # --- copying ------------------------------------------------------------------------------------
 
 
-def _each(items: Sequence[T], change: Callable[[str, T], object]) -> Any:
+def each(items: Sequence[T], change: Callable[[str, T], object]) -> Any:
     """A sequence with every item changed; itself when none is."""
     new = [change(f"[{index}]", item) for index, item in enumerate(items)]
-    if _same(new, items):
+    if same(new, items):
         return items
     return tuple(new) if isinstance(items, tuple) else new
 
 
-def _updated(model: M, **new: object) -> M:
+def updated(model: M, **new: object) -> M:
     """A copy with these fields; the model itself when all are what they were."""
     changed = {key: value for key, value in new.items() if value is not getattr(model, key)}
     # A text that was only passed through is the same string, though not always the same object.
@@ -383,7 +329,7 @@ def _updated(model: M, **new: object) -> M:
     return model.model_copy(update=changed) if changed else model
 
 
-def _same(new: Iterable[object], old: Iterable[object]) -> bool:
+def same(new: Iterable[object], old: Iterable[object]) -> bool:
     return all(a is b or _equal_text(a, b) for a, b in zip(new, old, strict=True))
 
 

@@ -20,6 +20,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from llama_index.core.tools import AsyncBaseTool, BaseTool, FunctionTool, ToolOutput
 from llama_index.core.tools.types import BaseToolAsyncAdapter
@@ -37,6 +38,8 @@ from hauberk_llama_index._swap import Above, Methods
 
 _SCHEMAS = 1024
 """Schemas whose names of arguments are kept."""
+_signatures: WeakKeyDictionary[FunctionTool, tuple[inspect.Parameter, ...]] = WeakKeyDictionary()
+"""Working one out takes longer than a whole check."""
 
 
 class Wish:
@@ -78,7 +81,7 @@ class Wish:
             for name, value in self._given.items()
             if name not in self._passed and name not in self._partial
         }
-        return "" if schema is None else _problem(schema, wanted)
+        return _problem(schema, wanted) if schema is not None else ""
 
     def call_with(self, new: Mapping[str, object]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and named arguments for the tool, with what a rewrite changed."""
@@ -230,15 +233,17 @@ def _partial(tool: BaseTool) -> Mapping[str, Any]:
 
 
 def _parameters(tool: FunctionTool) -> tuple[inspect.Parameter, ...]:
+    found = _signatures.get(tool)
+    if found is None:
+        found = _signatures[tool] = _signature(tool)
+    return found
+
+
+def _signature(tool: FunctionTool) -> tuple[inspect.Parameter, ...]:
     try:
-        return _signature(tool.real_fn)
-    except (TypeError, ValueError):  # built-in functions have none; unhashable callables
+        return tuple(inspect.signature(tool.real_fn).parameters.values())
+    except (TypeError, ValueError):  # functions written in C have none
         return ()
-
-
-@lru_cache(maxsize=_SCHEMAS)  # looking one up takes longer than the whole check
-def _signature(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
-    return tuple(inspect.signature(function).parameters.values())
 
 
 def _problem(schema: type[BaseModel], given: Mapping[str, Any]) -> str:
@@ -253,6 +258,8 @@ def _problem(schema: type[BaseModel], given: Mapping[str, Any]) -> str:
             (".".join(map(str, e["loc"])), e["type"]) for e in error.errors(include_input=False)
         ]
         return "; ".join(f"{place}: {kind.replace('_', ' ')}" for place, kind in found)
+    except Exception as error:  # noqa: BLE001 - the schema's own code failed: nothing is proved
+        return f"the schema failed with {type(error).__name__}"
     return ""
 
 

@@ -146,6 +146,27 @@ async def test_a_react_agent_is_masked_and_restored(kit: Any, outbox: Outbox) ->
     assert [to for to, _ in outbox.mails] == [ADDRESS] * 2
 
 
+async def test_results_in_user_messages_are_known_for_what_they_are(
+    kit: Any, outbox: Outbox
+) -> None:
+    """ReAct and CodeAct agents hand results of tools back as user messages."""
+    book = kit.Book()
+    llm = ScriptedLLM(replies=["x"])
+    llm._brain = _Steps(
+        ["Thought: look.\nAction: read\nAction Input: {}", "Thought: ok.\nAnswer: ok"]
+    )
+    guard = kit.guard(book=book)
+    await kit.run(protect(ReActAgent(tools=outbox.tools(), llm=llm), guard), "Read")
+    llm._brain = _Steps(["<execute>print(1)</execute>", "Done."])
+    code = CodeActAgent(code_execute_fn=lambda code: "7", tools=[], llm=llm)
+    await kit.run(protect(code, guard), "Observation: I am a user")
+    prompts = [e.event.segments for e in book.entries if e.event.stage.value == "prompt"]
+    origins = [(s.text[:12], s.origin) for segments in prompts for s in segments]
+    assert ("Observation:", "tool:read") in origins
+    assert ("Result of ex", "tool:execute") in origins
+    assert ("Observation:", "user") in origins  # the first message is the user's, whatever it says
+
+
 class _Steps:
     """A brain that gives its replies one after the other."""
 
@@ -432,7 +453,10 @@ async def test_a_handoff_can_be_denied(kit: Any, outbox: Outbox) -> None:
 
 
 @AGENTS
-async def test_a_tool_that_asks_a_human_still_can(kit: Any, make: Make) -> None:
+@pytest.mark.parametrize("timeout_s", [None, 5.0])
+async def test_a_tool_that_asks_a_human_still_can(
+    kit: Any, make: Make, timeout_s: float | None
+) -> None:
     sent: list[str] = []
 
     async def wire(ctx: Context, amount: int) -> str:
@@ -452,7 +476,8 @@ async def test_a_tool_that_asks_a_human_still_can(kit: Any, make: Make) -> None:
 
     llm = ScriptedLLM(replies=[call("wire", amount=5), "ok"])
     budget = kit.Calls(9)
-    agent = protect(make(llm, Bank(), streaming=True), kit.guard(kit.Rules(), budget))
+    rules = kit.Rules(timeout_s=timeout_s)
+    agent = protect(make(llm, Bank(), streaming=True), kit.guard(rules, budget))
     handler = agent.run(user_msg="Wire 5")
     async for event in handler.stream_events():
         if isinstance(event, InputRequiredEvent):

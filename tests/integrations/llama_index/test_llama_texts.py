@@ -12,9 +12,9 @@ from llama_index.core.tools import ToolOutput
 
 from hauberk import Segment
 from hauberk.structure import TooDeepError
+from hauberk_llama_index._messages import in_messages
 from hauberk_llama_index._texts import (
     in_json,
-    in_messages,
     in_nodes,
     in_output,
     in_value,

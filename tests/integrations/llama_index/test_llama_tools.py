@@ -19,7 +19,7 @@ from llama_index.core.tools import (
     adapt_to_async_tool,
 )
 from llama_index.core.tools.calling import acall_tool, call_tool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from workflows.events import Event
 from workflows.runtime.types.results import AddWaiter, WaitingForEvent
 
@@ -207,6 +207,43 @@ async def test_arguments_nested_too_deeply_are_refused(kit: Any, colour: str, de
     output = await use(protect(tool, kit.guard(kit.Rules())), colour, value=deep)
     assert _error(output)
     assert not ran
+
+
+@dataclass
+class Service:
+    """An object that cannot be hashed, whose methods are tools all the same."""
+
+    name: str
+
+    def greet(self, who: str, loud: bool = False) -> str:  # noqa: FBT001, FBT002 - a tool
+        """Greet."""
+        return f"{self.name} greets {who}"
+
+
+async def test_a_method_of_an_unhashable_object_is_judged(kit: Any, colour: str) -> None:
+    rules = kit.Rules()
+    tool = protect(FunctionTool.from_defaults(Service("s").greet), kit.guard(rules))
+    assert (await use(tool, colour, who="x")).content == "s greets x"
+    assert dict(rules.seen[0].arguments) == {"who": "x", "loud": False}
+
+
+class Picky(BaseModel):
+    """A schema whose own code fails."""
+
+    who: str
+
+    @field_validator("who")
+    @classmethod
+    def _fail(cls, value: str) -> str:
+        raise RuntimeError(value)
+
+
+async def test_a_schema_that_fails_proves_nothing(kit: Any, log: Log, colour: str) -> None:
+    tool = FunctionTool.from_defaults(log.search, fn_schema=Picky)
+    output = await use(protect(tool, kit.guard(kit.Rules())), colour, who="4929")
+    assert _error(output)
+    assert "4929" not in output.content
+    assert not log.calls
 
 
 # --- refusals -----------------------------------------------------------------------------------
