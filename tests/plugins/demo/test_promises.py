@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hauberk.demo import ATTACKS, HONEST, Report, Visit, run
+from hauberk.demo import ATTACKS, HONEST, Report, Visit, demo_policy, run
 from hauberk.demo._company import personal_values
 from hauberk.demo._report import AttackOutcome, HonestOutcome
 from hauberk.demo._runner import scenarios
@@ -128,6 +128,23 @@ def test_a_guard_that_guards_nothing_stops_nothing(framework: str) -> None:
     assert [o.ident for o in found.attacks if not o.guarded_harm] == []
     assert [o.ident for o in found.honest if not o.kept] == []
     assert not found.as_promised
+
+
+@pytest.mark.parametrize(
+    ("room", "through"),
+    [
+        ("injection", {"prompt-leak", "tracking-pixel"}),
+        ("capabilities", {"delete-customer", "private-address"}),
+        ("pii", {"model-sees-data"}),
+        ("budget", {"endless-loop"}),
+    ],
+)
+def test_each_layer_holds_what_only_it_can_hold(room: str, through: set[str]) -> None:
+    """Defence in depth: without one layer the others stop the rest. The README says the same."""
+    assert report("langchain").as_promised
+    found = run(["langchain"], guarded_by=demo_policy().model_copy(update={room: False}))
+    assert {o.ident for o in found.attacks if o.guarded_harm} == through
+    assert [o.ident for o in found.honest if not o.kept] == []
 
 
 # --- the other doors -----------------------------------------------------------------------------
