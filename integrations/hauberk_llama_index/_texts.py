@@ -89,7 +89,8 @@ def in_block(block: BaseContentBlock, visit: Visit, where: str, origin: str) -> 
         case TextBlock():
             return updated(block, text=visit(block.text, where, origin))
         case ToolCallBlock():
-            return updated(block, tool_kwargs=in_json(block.tool_kwargs, visit, where, origin))
+            arguments = in_json(block.tool_kwargs, visit, f"{where}.tool_kwargs", origin)
+            return updated(block, tool_kwargs=arguments)
         case ThinkingBlock():
             return _in_thinking(block, visit, where, origin)
         case CitableBlock() | CitationBlock() | DocumentBlock():

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from hauberk.errors import BlockedError
-from hauberk.events import Event, Segment, Usage
+from hauberk.events import Event, Segment, Usage, is_argument
 from hauberk.plugin import StreamFilter, StreamingPlugin
 from hauberk.structure import TooDeepError, leaves, replace_leaves
 
@@ -79,7 +79,7 @@ class GuardStream:
         try:
             found = self._channels.get(channel)
             if found is None:
-                found = self._channels[channel] = self._open(json_string=json_string)
+                found = self._channels[channel] = self._open(channel, json_string=json_string)
             return found.feed(text)
         except Exception as error:  # noqa: BLE001 - whatever fails in a filter blocks
             raise self._failed(error) from None
@@ -110,9 +110,12 @@ class GuardStream:
             failed = replace(self._prompt, usage=usage)
             self._guard.release(sofar if self._channels else failed)
 
-    def _open(self, *, json_string: bool) -> _Channel:
+    def _open(self, channel: str, *, json_string: bool) -> _Channel:
+        argument = json_string or is_argument(channel)
         filters: list[StreamFilter] = []
         for plugin in self._plugins:
+            if argument and not getattr(plugin, "rewrites_arguments", True):
+                continue
             if plugin is None:
                 return _Channel(json_string=json_string, filters=None)
             opened = plugin.open_stream(self._prompt, json_string=json_string)

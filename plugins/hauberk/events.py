@@ -20,11 +20,20 @@ from uuid import uuid4
 
 from hauberk.session import Session
 
-
 _ARGUMENT = re.compile(
     r"(?:^|\.)(?:tool_calls?|tool_call_chunks|invalid_tool_calls|function_call|args|arguments"
     r"|tool_kwargs|partial_json)(?=[.\[:]|$)"
 )
+
+
+def is_argument(where: str) -> bool:
+    """Whether a place (as in `Segment.where`) is that of an argument of a tool call.
+
+    Example:
+        >>> is_argument("messages[1].tool_calls[0].args.to"), is_argument("messages[1].content")
+        (True, False)
+    """
+    return _ARGUMENT.search(where) is not None
 
 
 class Stage(StrEnum):
@@ -78,7 +87,7 @@ class Segment:
     @property
     def is_argument(self) -> bool:
         """Whether the text is an argument of a tool call: meant for a tool, shown to nobody."""
-        return _ARGUMENT.search(self.where) is not None
+        return is_argument(self.where)
 
     def with_text(self, text: str) -> Segment:
         """The same segment with other words; itself when the words are the same."""

@@ -88,6 +88,9 @@ class StreamFilter(Protocol):
 class StreamingPlugin(Plugin, Protocol):
     """A plugin that can rewrite completions while they stream.
 
+    One that leaves arguments of tool calls alone may say so with `rewrites_arguments = False`: it is
+    then asked for the texts that people read only.
+
     A plugin for `Stage.COMPLETION` without this is still obeyed: the stream is held back whole
     until it has seen the end.
     """

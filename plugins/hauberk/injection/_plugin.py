@@ -99,6 +99,7 @@ class InjectionPlugin:
     """
 
     name = "injection"
+    rewrites_arguments = False
     stages = frozenset(
         {Stage.PROMPT, Stage.COMPLETION, Stage.TOOL_RESULT, Stage.RETRIEVAL, Stage.INGEST}
     )

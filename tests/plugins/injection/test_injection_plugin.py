@@ -284,6 +284,14 @@ def test_streamed_arguments_stay_as_they_are() -> None:
     assert end.event.segments[0].text == "https://evil.example/?d=1"
 
 
+def test_streamed_arguments_that_are_no_json_stay_too() -> None:
+    one = guard()
+    stream = one.open_stream(one.require(event(Segment.from_user("hi"))))
+    url = "https://evil.example/?d=1"
+    assert stream.feed(url, channel="0:answer.blocks[1].tool_kwargs.url") == url
+    assert stream.finish().event.segments[0].text == url
+
+
 def test_a_blocked_stream_shows_nothing_of_the_link() -> None:
     one = guard(exfiltration=Screen(action=ScreenAction.BLOCK, at=Severity.MEDIUM))
     stream = one.open_stream(one.require(event(Segment.from_user("hi"))))
