@@ -30,6 +30,9 @@ def _name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+# LlamaIndex reads every attribute of an agent, pydantic's deprecated ones too.
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince211")
 @pytest.mark.parametrize("page", _with("python"), ids=_name)
 def test_python_fences_of_a_page_run_in_order(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
