@@ -35,7 +35,7 @@ _HEX_NOISE = re.compile(r"\\x|0x|[ ,:;%-]")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+|(?:=[0-9A-F]{2})+|=\r?\n")
 
 _ESCAPE = re.compile(
-    r"\\+(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([nrtvf\"'/]))"
+    r"(?<!\\)\\++(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([nrtvf\"'/]))"
 )
 
 _SPACED = re.compile(r"(?<![^\W_])[^\W_](?:[ .,_*|/\t-]{1,3}[^\W_]){5,}(?![^\W_])")

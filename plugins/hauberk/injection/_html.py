@@ -40,7 +40,7 @@ _HIDING = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|\shidden(?=[\s=/>])"
     r"|font-size\s*:\s*(?:0*\.)?0*[01]?(?:px|pt|em|rem|%)?\s*(?=[;\"'!>])"
     r"|opacity\s*:\s*0*\.?0+\s*(?=[;\"'!>])"
-    r"|(?<![-\w])color\s*[:=]\s*[\"']?(?:white\b|#fff\b|#ffffff\b|transparent|rgba?\([^)]*,\s*0\s*\))"
+    r"|(?<![-\w])color\s*[:=]\s*[\"']?(?:white\b|#fff\b|#ffffff\b|transparent|rgba?\([^)]{0,40},\s*0\s*\))"
     r"|(?:left|top|text-indent)\s*:\s*-\d{3,}|max-(?:height|width)\s*:\s*0"
 )
 

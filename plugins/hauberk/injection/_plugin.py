@@ -44,6 +44,7 @@ MAX_LINKS = 1000
 """Links remembered of one prompt. Others than these may not be repeated."""
 
 _DIGEST_BYTES = 16
+_PASS = Decision.allow()
 _OWN = frozenset(("user", "developer"))
 
 _Key = tuple[str, bytes]
@@ -131,7 +132,7 @@ class InjectionPlugin:
                 continue
             if (verdict := self._verdict(memory, segment)) is not CLEAR:
                 found.append((index, how, verdict))
-        return _decide(event, found) if found else Decision.allow()
+        return _decide(event, found) if found else _PASS
 
     def open_stream(self, event: Event, *, json_string: bool) -> LinkFilter | None:
         """A filter that takes links out of one streamed text; None where none are taken out."""
@@ -146,7 +147,7 @@ class InjectionPlugin:
     def _inspect_answer(self, event: Event, memory: _Memory) -> Decision:
         how = self._policy.exfiltration
         if how.action is ScreenAction.OFF:
-            return Decision.allow()
+            return _PASS
         texts: dict[int, str] = {}
         findings: list[Finding] = []
         taken_out = False
@@ -161,7 +162,7 @@ class InjectionPlugin:
             reason = "the answer holds a link that would carry data away"
             return Decision.deny(reason, findings=findings, stop=True)
         if not taken_out or how.action is ScreenAction.FLAG:
-            return Decision.allow(findings=findings)
+            return Decision.allow(findings=findings) if findings else _PASS
         segments = [s.with_text(texts.get(i, s.text)) for i, s in enumerate(event.segments)]
         return Decision.rewrite(segments=segments, findings=findings)
 
