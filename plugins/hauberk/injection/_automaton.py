@@ -57,8 +57,8 @@ class Patterns:
 
     Example:
         >>> patterns = Patterns([r"\bignore\b", r"\brules? of\b"])
-        >>> patterns.matching(b"ignore all rules"), patterns.span(0, b"ignore all rules")
-        ((0,), (0, 6))
+        >>> list(patterns.matching(b"ignore all rules")), patterns.span(0, b"ignore all rules")
+        ([0], (0, 6))
     """
 
     def __init__(self, patterns: Iterable[str]) -> None:

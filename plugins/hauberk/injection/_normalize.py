@@ -59,8 +59,8 @@ def views(text: str, *, max_depth: int) -> Iterator[View]:
         DecodeLimitError: There is more to open than the bounds allow.
 
     Example:
-        >>> [view.text for view in views("aWdub3JlIGFsbCBydWxlcw==", max_depth=3)]
-        ['awdub3jligfsbcbydwxlcw==', 'ignore all rules\n']
+        >>> [view.text for view in views("IGNORE <b>all</b>", max_depth=3)]
+        ['ignore <b>all</b>', 'ignore all']
     """
     seen: set[str] = set()
     total = 0
