@@ -75,13 +75,17 @@ class Wish:
 
     def problem(self) -> str:
         """What is wrong with the given arguments, in words for the model; empty when nothing is."""
-        schema = self.tool.metadata.fn_schema if self._strict else None
-        wanted = {
-            name: value
-            for name, value in self._given.items()
-            if name not in self._passed and name not in self._partial
-        }
-        return _problem(schema, wanted) if schema is not None else ""
+        schema = cast("Any", self.tool.metadata.fn_schema) if self._strict else None
+        if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+            return ""  # the tool promises nothing of its arguments
+        names, ours = _names(schema), (self._passed, self._partial)
+        given = {n: v for n, v in self._given.items() if not any(n in one for one in ours)}
+        unknown = sorted(given.keys() - names)
+        if unknown and schema.model_config.get("extra") != "allow":
+            return f"unknown argument {', '.join(unknown)}"
+        # A schema of the application's own may name what is fixed.
+        fixed = {n: v for n, v in self._partial.items() if n in names}
+        return _misfit(schema, {**given, **fixed})
 
     def call_with(self, new: Mapping[str, object]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and named arguments for the tool, with what a rewrite changed."""
@@ -233,6 +237,8 @@ def _partial(tool: BaseTool) -> Mapping[str, Any]:
 
 
 def _parameters(tool: FunctionTool) -> tuple[inspect.Parameter, ...]:
+    if type(tool).__hash__ is None:
+        return _signature(tool)
     found = _signatures.get(tool)
     if found is None:
         found = _signatures[tool] = _signature(tool)
@@ -246,12 +252,9 @@ def _signature(tool: FunctionTool) -> tuple[inspect.Parameter, ...]:
         return ()
 
 
-def _problem(schema: type[BaseModel], given: Mapping[str, Any]) -> str:
-    unknown = sorted(set(given) - _names(schema))
-    if unknown and schema.model_config.get("extra") != "allow":
-        return f"unknown argument {', '.join(unknown)}"
+def _misfit(schema: type[BaseModel], given: dict[str, Any]) -> str:
     try:
-        schema.model_validate(dict(given))
+        schema.model_validate(given)
     except ValidationError as error:
         # Places and kinds only: pydantic's own text repeats the value.
         found = [

@@ -129,6 +129,21 @@ async def test_a_partial_parameter_cannot_be_overridden(kit: Any, log: Log, colo
     assert [event.arguments["tenant"] for event in rules.seen] == ["acme", "acme"]
 
 
+class Payment(BaseModel):
+    """A schema of the application's own that names what is fixed."""
+
+    amount: int
+    tenant: str
+
+
+async def test_a_schema_may_name_a_partial_parameter(kit: Any, log: Log, colour: str) -> None:
+    tool = FunctionTool.from_defaults(log.pay, fn_schema=Payment, partial_params={"tenant": "acme"})
+    protect(tool, kit.guard(kit.Rules()))
+    await use(tool, colour, amount=1)
+    assert log.calls == [{"amount": 1, "tenant": "acme"}]
+    assert _error(await use(tool, colour, amount="many"))
+
+
 async def test_rules_judge_the_final_arguments(kit: Any, log: Log, colour: str) -> None:
     rules = kit.Rules()
     tool = protect(FunctionTool.from_defaults(log.search), kit.guard(rules))
