@@ -188,29 +188,30 @@ def run(  # noqa: PLR0913 - options, by keyword only
     else:
         chosen = {name: _scenario(name) for name in frameworks}
     policy = guarded_by or demo_policy()
+    tried: list[AttackOutcome] = []
+    worked: list[HonestOutcome] = []
     with _guard(policy, audit) as (guard, notes):
-        bench = _Bench(policy=policy, guard=guard, notes=notes, model=model)
-        tried: list[AttackOutcome] = []
-        worked: list[HonestOutcome] = []
+        bench = _Bench(policy=policy, guard=guard, notes=notes, model=model, on_task=on_task)
         for name, scenario in chosen.items():
-            for attack in attacks:
-                _tell(on_task, name, attack.title)
-                tried.append(AttackOutcome.judge(attack, *bench.both(name, scenario, attack)))
-            for task in honest:
-                _tell(on_task, name, task.title)
-                worked.append(HonestOutcome.judge(task, *bench.both(name, scenario, task)))
-        proof = verify_trail(cast("Path", notes.trail.path))
+            tried += [AttackOutcome.judge(a, *bench.both(name, scenario, a)) for a in attacks]
+            worked += [HonestOutcome.judge(h, *bench.both(name, scenario, h)) for h in honest]
+        proven = _proven(notes.trail, audit)
     return Report(
         model=model or GULLIBLE,
         frameworks=tuple(chosen),
         attacks=tuple(tried),
         honest=tuple(worked),
-        audit=AuditResult(
-            path=str(audit) if audit else None,
-            records=proof.records,
-            intact=proof.intact,
-            problems=tuple(problem.text for problem in proof.problems),
-        ),
+        audit=proven,
+    )
+
+
+def _proven(trail: AuditTrail, audit: Path | None) -> AuditResult:
+    proof = verify_trail(cast("Path", trail.path))
+    return AuditResult(
+        path=str(audit) if audit else None,
+        records=proof.records,
+        intact=proof.intact,
+        problems=tuple(problem.text for problem in proof.problems),
     )
 
 
@@ -219,11 +220,6 @@ def _scenario(name: str) -> Scenario:
     if name not in known:
         raise DemoError(f"no agent for {name!r}; there are {', '.join(known)}")
     return known[name]()
-
-
-def _tell(listener: Callable[[str, str], None] | None, framework: str, task: str) -> None:
-    if listener is not None:
-        listener(framework, task)
 
 
 @contextmanager
@@ -243,9 +239,12 @@ class _Bench:
     guard: Guard
     notes: _Notes
     model: str | None
+    on_task: Callable[[str, str], None] | None
 
     def both(self, name: str, scenario: Scenario, task: Attack | Honest) -> tuple[Trace, Trace]:
         """One task, bare and guarded."""
+        if self.on_task is not None:
+            self.on_task(name, task.title)
         return (
             self._once(name, scenario, task, guard=None),
             self._once(name, scenario, task, guard=self.guard),

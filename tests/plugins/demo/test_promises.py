@@ -105,6 +105,21 @@ def test_honest_work_shows_the_model_no_personal_value(framework: str, ident: st
 
 
 @both
+def test_nothing_is_stopped_by_accident(framework: str) -> None:
+    """No part of the guard failed; bare runs end well, guarded ones well or by a refusal."""
+    found = report(framework)
+    runs = [(o.bare, o.guarded) for o in found.attacks] + [
+        (o.bare, o.guarded) for o in found.honest
+    ]
+    rules = {f.rule for _, guarded in runs for d in guarded.decisions for f in d.findings}
+    assert "hauberk.error" not in rules
+    assert {bare.task for bare, _ in runs if bare.stopped} == {"endless-loop"}
+    stopped = {guarded.task: str(guarded.stopped) for _, guarded in runs if guarded.stopped}
+    assert set(stopped) == {"prompt-leak", "endless-loop"}
+    assert all("Error: blocked at prompt" in error for error in stopped.values())
+
+
+@both
 def test_every_decision_of_the_guarded_runs_is_in_a_trail_that_is_whole(framework: str) -> None:
     found = report(framework)
     runs = [o.guarded for o in found.attacks] + [o.guarded for o in found.honest]
