@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from hauberk.errors import ApprovalRequiredError, BlockedError, BudgetExceededError
+from hauberk_langchain._run import around
 
 if TYPE_CHECKING:
     from langgraph.errors import GraphBubbleUp as _BubbleUp
@@ -64,8 +65,14 @@ class HardStops:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, BlockedError) and not isinstance(error, RunBlockedError):
-            raise run_error(error) from None
+        if not isinstance(error, BlockedError):
+            return
+        stop = run_error(error)
+        noted = around().refusals
+        if noted is not None:
+            noted.append(stop)
+        if stop is not error:
+            raise stop from None
 
 
 hard_stops = HardStops()

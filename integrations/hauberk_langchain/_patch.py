@@ -15,12 +15,12 @@ from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableSequence
+from langchain_core.runnables import RunnableSequence, RunnableWithFallbacks
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tools import BaseTool
 
 from hauberk import Guard
-from hauberk_langchain._run import around, scope_of
+from hauberk_langchain._run import around, noting_refusals, scope_of
 from hauberk_langchain._seam import Prepared, config_of, guards_of, scoped, view
 from hauberk_langchain._tools import acall_tool, aretrieve, call_tool, retrieve
 
@@ -67,6 +67,7 @@ def teach() -> None:
         for model in (BaseChatModel, BaseLLM):
             _patch_models(model)
         _patch_chains()
+        _patch_fallbacks()
         _patch_tools()
         _patch_retrievers()
         _done = True
@@ -148,6 +149,24 @@ def _patch_chains() -> None:
     for graph in _graphs():
         for name in ("stream", "astream"):
             _wrap(graph, name)
+
+
+def _patch_fallbacks() -> None:
+    """A refusal is no failure that another model could mend: no fallback is asked after one."""
+    original: Any = RunnableWithFallbacks.runnables
+
+    def runnables(self: Any) -> Iterator[Any]:
+        noted = around().refusals
+        before = len(noted or ())
+        for runnable in original.fget(self):
+            if noted and len(noted) > before:
+                raise noted[-1]
+            yield runnable
+
+    RunnableWithFallbacks.runnables = property(runnables)  # type: ignore[method-assign, assignment]
+    for name in ("invoke", "ainvoke", "batch", "abatch", "stream", "astream"):
+        method = getattr(RunnableWithFallbacks, name)
+        setattr(RunnableWithFallbacks, name, scoped(method, lambda me, *_: (me, noting_refusals())))
 
 
 def _patch_tools() -> None:

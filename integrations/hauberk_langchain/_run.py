@@ -69,6 +69,8 @@ class Surroundings:
     identity: Identity = NOBODY
     crossing: frozenset[tuple[int, int]] = frozenset()
     """(object, guard) of the crossings under way: what they call within themselves passes."""
+    refusals: list[Exception] | None = None
+    """The refusals inside a runnable with fallbacks; None when there is none around."""
 
 
 _NOTHING = Surroundings()
@@ -144,7 +146,8 @@ def scope_of(
         many: The call is a batch: each item of it is a run of its own.
     """
     now = _around.get()
-    identity = identity_in(config) if config else NOBODY
+    # A batch may have a list of configs: each item brings its own.
+    identity = identity_in(config) if config and isinstance(config, Mapping) else NOBODY
     more = tuple(guard for guard in armed if guard not in now.armed)
     run = now.run or (None if many else Run())
     same = identity in (NOBODY, now.identity) and not now.crossing
@@ -159,6 +162,12 @@ def scope_of(
             crossing=frozenset(),  # a public call from within a crossing is one of its own
         )
     )
+
+
+def noting_refusals() -> Scope:
+    """The scope of a runnable with fallbacks: refusals inside it are noted."""
+    now = _around.get()
+    return Scope(replace(now, refusals=[] if now.refusals is None else now.refusals))
 
 
 def crossing(obj: object, guards: tuple[Guard, ...]) -> Scope:

@@ -134,10 +134,12 @@ def _seam_class(base: Any, guards: tuple[Guard, ...], *, view: bool) -> type[Any
 
 
 def _methods(base: type[Any]) -> dict[str, Any]:
-    if issubclass(base, BaseChatModel):
-        return model_methods(CHAT, base, guards_of)
-    if issubclass(base, BaseLLM):
-        return model_methods(TEXT, base, guards_of)
+    if issubclass(base, (BaseChatModel, BaseLLM)):
+        form = CHAT if issubclass(base, BaseChatModel) else TEXT
+        # What is asked when this model fails is asked the same thing.
+        names = _known(base, tuple(name for name in _DERIVING if "_" in name.strip("_")))
+        made = {name: _deriving(getattr(base, name)) for name in (*names, "bind")}
+        return model_methods(form, base, guards_of) | made
     if issubclass(base, BaseTool):
         return _tool_methods(base)
     if issubclass(base, BaseRetriever):

@@ -79,6 +79,51 @@ def test_a_cache_keeps_what_it_kept_without_a_guard_and_hits_cost_nothing(kit: A
     assert "MAIL_1" not in str(cache._cache)
 
 
+def test_a_fallback_is_no_way_around_a_refusal(kit: Any) -> None:
+    other = ScriptedChatModel(replies=["never said"])
+    model = protect(ScriptedChatModel(replies=["never said"]), guard_of(kit.Screen()))
+    chain: Any = RunnableLambda(str) | model
+    made: list[Any] = [
+        model.with_fallbacks([other]),
+        model.bind(stop=["x"]).with_fallbacks([other]),
+        chain.with_fallbacks([other]),
+        chain.with_fallbacks([other]).with_fallbacks([RunnableLambda(lambda _: "never said")]),
+    ]
+    for one in made:
+        with pytest.raises(BlockedError):
+            one.invoke("ATTACK")
+        with pytest.raises(BlockedError):
+            list(one.stream("ATTACK"))
+        with pytest.raises(BlockedError):
+            asyncio.run(one.ainvoke("ATTACK"))
+        with pytest.raises(BlockedError):
+            one.batch(["ATTACK"])
+    assert other.seen == []
+    assert type(other) is ScriptedChatModel
+
+
+def test_a_fallback_of_a_model_that_fails_is_guarded_too(kit: Any) -> None:
+    class Broken(BrainChatModel):
+        def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+            raise ConnectionError
+
+    other = ScriptedChatModel(replies=[ECHO])
+    model = protect(Broken(brain=ScriptedBrain(["x"])), guard_of(kit.Names()))
+    for one in (model.with_fallbacks([other]), model.bind(stop=["x"]).with_fallbacks([other])):
+        assert one.invoke(f"mail {MAIL}").content == SHOWN
+    assert "@" not in other.seen_text
+
+
+async def test_an_async_stream_that_is_left_early_is_settled(kit: Any) -> None:
+    meter = kit.Meter()
+    model = protect(ScriptedChatModel(replies=["a long enough answer"]), guard_of(meter))
+    stream: Any = model.astream("hi")
+    await anext(stream)
+    await stream.aclose()
+    assert meter.open == {}
+    assert [event.stage for event in meter.released] == [Stage.COMPLETION]
+
+
 def _graph(bench: Any, **options: Any) -> Any:
     model = bench.model.bind_tools(bench.tools)
 
@@ -224,7 +269,7 @@ def test_a_batch_keeps_its_items_apart(kit: Any) -> None:
     found = [out["messages"][-1].content for out in agent.batch(given)]
     assert found == [f"user{n}@example.com is known." for n in range(8)]
 
-    async def run() -> list[Any]:
+    async def run() -> Any:
         return await agent.abatch(given)
 
     assert [out["messages"][-1].content for out in asyncio.run(run())] == found
@@ -234,7 +279,11 @@ def test_the_callers_state_keeps_the_real_values(kit: Any) -> None:
     model = protect(ScriptedChatModel(replies=[ECHO]), guard_of(kit.Names()))
     asked = [HumanMessage(f"mail {MAIL}")]
     before = [message.model_copy(deep=True) for message in asked]
-    chain: Any = RunnableLambda(lambda value: value["ask"]) | model
+
+    def pick(value: Any) -> Any:
+        return value["ask"]
+
+    chain: Any = RunnableLambda(pick) | model
     state = {"ask": asked}
     assert chain.invoke(state).content == SHOWN
     assert asked == before
