@@ -1,7 +1,9 @@
 """hauberk for LlamaIndex: security around agents, tools, engines and indexes that already exist.
 
-`protect(obj, guard)` guards an object in place; it stays the same object. See the README of this
-folder for what each door covers and what stays outside.
+* `protect(obj, guard)`: what exists, in place; it stays the same object. `unprotect(obj)` undoes it.
+* `HauberkNodePostprocessor(guard)`: the retrieved nodes of one engine, and nothing else.
+
+See the README of this folder for what each door covers and what stays outside.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ def _require_llama_index() -> None:
 
 _require_llama_index()
 
+from hauberk_llama_index._nodes import HauberkNodePostprocessor  # noqa: E402 - after the check
 from hauberk_llama_index._protect import protect, unprotect  # noqa: E402 - after the check
 
-__all__ = ["protect", "unprotect"]
+__all__ = ["HauberkNodePostprocessor", "protect", "unprotect"]

@@ -1,5 +1,8 @@
 """Retrieval: nodes are screened on copies, with their metadata, before anybody sees them.
 
+Two doors: the methods of a protected retriever, and `HauberkNodePostprocessor` for engines that should
+have nothing else guarded.
+
 Rules:
 * A node that a retriever keeps in memory is never changed.
 * Metadata is screened too: LlamaIndex writes it into the prompt beside the text.
@@ -8,9 +11,13 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pickle import PicklingError
+from typing import Any, NoReturn, Self, SupportsIndex
 
-from llama_index.core.schema import NodeWithScore
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import NodeWithScore, QueryBundle
+from pydantic import PrivateAttr
+from typing_extensions import override
 
 from hauberk.events import Event, Stage
 from hauberk.guard import Guard
@@ -24,15 +31,71 @@ def retriever_methods(_: type, guard: Guard, above: Above) -> Methods:
 
     def retrieve(self: Any, *args: Any, **kwargs: Any) -> Sequence[NodeWithScore]:
         nodes = above(self).retrieve(*args, **kwargs)
-        event = _event(guard, nodes)
-        return _written(nodes, event, guard.require(event))
+        return _screened(guard, nodes)
 
     async def aretrieve(self: Any, *args: Any, **kwargs: Any) -> Sequence[NodeWithScore]:
         nodes = await above(self).aretrieve(*args, **kwargs)
-        event = _event(guard, nodes)
-        return _written(nodes, event, await guard.arequire(event))
+        return await _ascreened(guard, nodes)
 
     return {"retrieve": retrieve, "aretrieve": aretrieve}
+
+
+class HauberkNodePostprocessor(BaseNodePostprocessor):
+    """Screens the nodes of one query engine or chat engine.
+
+    It does not promise more: what goes to the model and to tools is not its business. `protect` the
+    engine for that; then this is not needed.
+
+    Example:
+        >>> from hauberk import Guard, Policy
+        >>> screen = HauberkNodePostprocessor(Guard(Policy.unsafe_allow_all()))
+        >>> screen.postprocess_nodes([])
+        []
+    """
+
+    _guard: Guard = PrivateAttr()
+
+    def __init__(self, guard: Guard, **fields: Any) -> None:
+        """Screen with `guard`."""
+        super().__init__(**fields)
+        self._guard = guard
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name for serialisation."""
+        return "HauberkNodePostprocessor"
+
+    @override
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        return list(_screened(self._guard, nodes))
+
+    @override
+    async def _apostprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        return list(await _ascreened(self._guard, nodes))
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Copies share the guard, which is one thing with its sessions and its trail."""
+        return type(self)(self._guard, callback_manager=self.callback_manager)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse to be pickled: LlamaIndex would silently leave the guard out."""
+        raise PicklingError(
+            "a HauberkNodePostprocessor cannot be pickled: make one where it is used"
+        )
+
+
+def _screened(guard: Guard, nodes: Sequence[NodeWithScore]) -> Sequence[NodeWithScore]:
+    event = _event(guard, nodes)
+    return _written(nodes, event, guard.require(event))
+
+
+async def _ascreened(guard: Guard, nodes: Sequence[NodeWithScore]) -> Sequence[NodeWithScore]:
+    event = _event(guard, nodes)
+    return _written(nodes, event, await guard.arequire(event))
 
 
 def _event(guard: Guard, nodes: Sequence[NodeWithScore]) -> Event:

@@ -1,6 +1,8 @@
 """Retrievers, indexes, query engines and chat engines behind `protect`."""
 
 import asyncio
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -35,7 +37,7 @@ from llama_index.core.tools import QueryEngineTool
 
 from hauberk import BlockedError, Decision, Session, Stage
 from hauberk.testing import Reply
-from hauberk_llama_index import protect
+from hauberk_llama_index import HauberkNodePostprocessor, protect
 from hauberk_llama_index.testing import HashEmbedding, ScriptedLLM
 
 ADDRESS = "ada.l@corp.example"
@@ -123,6 +125,29 @@ async def test_retrievers_inside_a_retriever_are_guarded(kit: Any) -> None:
     found = protect(outer, kit.guard(kit.Screens(), book=book)).retrieve("capital?")
     assert "IGNORE" not in repr(found)
     assert "prompt" in book.stages()
+
+
+@pytest.mark.parametrize("colour", ["query", "aquery"])
+async def test_a_postprocessor_screens_one_engine(
+    kit: Any, index: VectorStoreIndex, colour: str
+) -> None:
+    llm = ScriptedLLM(replies=["ok"])
+    screen = HauberkNodePostprocessor(kit.guard(kit.Screens()))
+    engine = index.as_query_engine(llm=llm, similarity_top_k=2, node_postprocessors=[screen])
+    assert await _queried(engine, colour, "pay?") == "ok"
+    assert "IGNORE" not in llm.seen_text
+    assert "[withheld]" in llm.seen_text
+    assert "IGNORE" in repr(index.as_retriever(similarity_top_k=2).retrieve("pay"))
+
+
+def test_a_postprocessor_never_loses_its_guard(kit: Any) -> None:
+    screen = HauberkNodePostprocessor(kit.guard(kit.Screens()))
+    nodes = [NodeWithScore(node=TextNode(text=POISON))]
+    with pytest.raises(pickle.PicklingError):
+        pickle.dumps(screen)
+    for one in (screen, copy.copy(screen), copy.deepcopy(screen)):
+        assert one.postprocess_nodes(nodes)[0].node.get_content() == "[withheld]"
+    assert nodes[0].node.get_content() == POISON
 
 
 # --- query engines ------------------------------------------------------------------------------
