@@ -155,19 +155,20 @@ def langchain_variants(folder: Path) -> list[Variant]:
 
 def llama_index_variants(folder: Path) -> list[Variant]:
     """The bare FunctionAgent and the protected one; LlamaIndex has nothing of its own to compare."""
-    from hauberk_llama_index.testing import BrainLLM
     from llama_index.core.agent.workflow import FunctionAgent
     from llama_index.core.tools import FunctionTool
 
     from hauberk_llama_index import protect
+    from hauberk_llama_index.testing import BrainLLM
 
     def look_up(query: str) -> str:
         """Look something up."""
         return f"{TEXT} {query[:9]}"
 
     def agent() -> Any:
-        tools = [FunctionTool.from_defaults(look_up)]
-        return FunctionAgent(llm=BrainLLM(brain=brain()), tools=tools)
+        return FunctionAgent(
+            llm=BrainLLM(brain=brain()), tools=[FunctionTool.from_defaults(look_up)]
+        )
 
     def variant(name: str, one: Any) -> Variant:
         async def arun(number: int) -> object:
@@ -198,7 +199,9 @@ def measure(variants: list[Variant], rounds: int) -> None:
     for number in range(-5, rounds):
         for variant in order.sample(variants, len(variants)):
             for key, argument in (("cold", abs(number)), ("warm", -1)):
-                _sample(variant, f"sync {key}", lambda v=variant, a=argument: v.run(a), number)
+                started = time.perf_counter()
+                variant.run(argument)
+                _keep(variant, f"sync {key}", started, number)
 
     async def rounds_async() -> None:
         for number in range(-5, rounds):
@@ -209,12 +212,6 @@ def measure(variants: list[Variant], rounds: int) -> None:
                     _keep(variant, f"async {key}", started, number)
 
     asyncio.run(rounds_async())
-
-
-def _sample(variant: Variant, key: str, call: Callable[[], object], number: int) -> None:
-    started = time.perf_counter()
-    call()
-    _keep(variant, key, started, number)
 
 
 def _keep(variant: Variant, key: str, started: float, number: int) -> None:
@@ -303,7 +300,7 @@ def where(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
         assert real.recorder is not None  # noqa: S101 - the policy above has a trail
         recorder = TimedRecorder(real.recorder)
         guard = Guard(Policy.unsafe_allow_all(), plugins=plugins, recorder=recorder)
-        agent = protect(create_agent(BrainChatModel(brain=brain()), [look_up]), guard)
+        agent: Any = protect(create_agent(BrainChatModel(brain=brain()), [look_up]), guard)
         for number in range(rounds):
             with _session(None, -1 if key == "warm" else number).active():
                 text = TEXT if key == "warm" else f"{TEXT} No. {number}"

@@ -138,7 +138,5 @@ def test_import_loads_no_framework_and_nothing_heavy() -> None:
         "import sys, hauberk, hauberk.guard, hauberk.policy\n"
         f"print([m for m in {heavy.split()!r} if m in sys.modules])"
     )
-    out = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -113,8 +114,13 @@ def test_rewrites_are_threaded_through(check: Check) -> None:
 
 def test_first_refusal_ends_the_check(check: Check) -> None:
     asked: list[str] = []
+
+    def note(event: Event) -> Decision:
+        asked.append(event.call)
+        return Decision.allow()
+
     refuse = Scripted(lambda _: Decision.deny("no"), name="first")
-    after = Scripted(lambda e: asked.append(e.call) or Decision.allow(), name="second")
+    after = Scripted(note, name="second")
     decision = check(guard(refuse, after), prompt())
     assert (decision.verdict, decision.plugin, asked) == (Verdict.DENY, "first", [])
 
@@ -220,9 +226,11 @@ def test_arguments_nested_ten_thousand_deep_are_refused_not_crashed_on(check: Ch
 
 
 def test_overdue_check_is_refused(check: Check) -> None:
-    import time
+    def dawdle(event: Event) -> Decision:
+        time.sleep(0.02)
+        return Decision.allow()
 
-    slow = Scripted(lambda _: time.sleep(0.02) or Decision.allow())
+    slow = Scripted(dawdle)
     limits = LimitsPolicy(check_timeout_s=0.001)
     decision = check(guard(slow, Scripted(boom), limits=limits), prompt())
     assert decision.findings[0].rule == "hauberk.limit-time"
@@ -248,7 +256,8 @@ def test_exception_outside_a_check_is_recorded_and_blocks() -> None:
 
 
 def test_empty_or_missing_policy_refuses_to_start(tmp_path: object) -> None:
-    for source in ({}, "no-such-policy.yaml"):
+    sources: tuple[dict[str, object] | str, ...] = ({}, "no-such-policy.yaml")
+    for source in sources:
         with pytest.raises(PolicyError):
             Guard.from_policy(source)
 
