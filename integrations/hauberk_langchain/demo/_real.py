@@ -88,4 +88,6 @@ def real_model(provider: Provider) -> RecordedChatModel:
             f"the model {name} cannot be used ({type(error).__name__}): "
             "is its name right, and is the API key in the environment?"
         ) from error
-    return RecordedChatModel(inner=inner, provider=provider, model_name=name.partition(":")[2] or name)
+    return RecordedChatModel(
+        inner=inner, provider=provider, model_name=name.partition(":")[2] or name
+    )
