@@ -42,7 +42,7 @@ _WINDOW = 600
 _MAX_WINDOW = 20_000
 """Characters before a match that are looked at in the end, however few words they hold."""
 
-_MAX_CHUNK = 2_000
+_MAX_CHUNK = 400
 """Longest stretch without a space that is tokenized whole; tokenizing is quadratic in it."""
 
 
@@ -195,23 +195,35 @@ class LazyArtifacts:
         width = _WINDOW
         while True:
             found = self._stretch(offset, width)
+            if found.start == 0 or width >= _MAX_WINDOW or offset - found.start < width:
+                return found
             before = found.lemmas[: found.word_at(offset) + 1]
-            count = sum(lemma in found.keywords for lemma in before)
-            if found.start == 0 or count > words or width >= _MAX_WINDOW:
+            if sum(lemma in found.keywords for lemma in before) > words:
                 return found
             width *= 4
 
     def _stretch(self, offset: int, width: int) -> Stretch:
         last = self._last
         if last is None or offset >= last.end or (last.start and offset - last.start < width):
-            start = _word_start(self._text, max(0, offset - width))
-            end = _word_end(self._text, offset + width)
+            start, end = self._bounds(offset, width)
             whole = start == 0 and end == len(self._text)
             last = self._engine.stretch(self._text, start, end)
             if not whole:
                 last = replace(last, keywords=last.keywords | self._stray())
             self._last = last
         return last
+
+    def _bounds(self, offset: int, width: int) -> tuple[int, int]:
+        """Where a stretch starts and ends: it holds no long chunk, which is no context anyway."""
+        start = _word_start(self._text, max(0, offset - width))
+        end = _word_end(self._text, offset + _WINDOW)
+        for chunk in _LONG_PIECE.finditer(self._text, start, offset):
+            inside = chunk.end() == offset
+            start = max(start, offset - _MAX_CHUNK) if inside else chunk.end()
+        ahead = _LONG_PIECE.search(self._text, offset, end)
+        if ahead is not None:
+            end = max(ahead.start(), min(end, offset + _MAX_CHUNK))
+        return start, end
 
     def _stray(self) -> frozenset[str]:
         """Parts of words with a colon, from the whole text.
@@ -259,8 +271,10 @@ class WindowedEnhancer(LemmaContextAwareEnhancer):
         )
 
 
-_LONG_CHUNK = re.compile(rf"\S{{{_MAX_CHUNK}}}")
-_WITH_COLON = re.compile(r"\S*:\S*")
+# Both start where a chunk starts and never go back: linear in the text.
+_LONG_CHUNK = re.compile(rf"(?<!\S)\S{{{_MAX_CHUNK},}}")
+_LONG_PIECE = re.compile(rf"\S{{{_MAX_CHUNK},}}")
+_WITH_COLON = re.compile(r"(?<!\S)[^\s:]*+:\S*+")
 _PLAIN_KEY = re.compile(r"[\"'({\[]*\w*[\"']?:")
 """A chunk whose colon the tokenizer cuts off."""
 

@@ -147,3 +147,10 @@ def test_the_threshold_goes_before_overlaps() -> None:
 def test_one_finder_for_the_same_types() -> None:
     assert finder_for() is finder_for(entities=DEFAULT_ENTITIES)
     assert isinstance(finder_for(), Finder)
+
+
+@pytest.mark.parametrize("noise", ["!" * 40_000, "a." * 20_000, "a@" * 20_000, "\u200b" * 40_000])
+def test_noise_around_a_number_neither_hides_it_nor_hangs(noise: str) -> None:
+    """Tokenizing is quadratic in a run of signs: this once took minutes."""
+    text = f"{noise} ssn 536904399 {noise} ssn 536904399"
+    assert [text[s.start : s.end] for s in finder_for().find(text)] == ["536904399"] * 2
