@@ -27,6 +27,7 @@ from llama_index.core.base.llms.types import (
 from hauberk._stream import StreamEnd
 from hauberk.events import Event, Segment, Stage, Usage
 from hauberk.guard import Guard
+from hauberk.structure import TooDeepError
 from hauberk_llama_index._codecs import usage_of
 from hauberk_llama_index._messages import in_message
 from hauberk_llama_index._nesting import inside
@@ -42,6 +43,8 @@ class Pieces(ABC):
     """One streaming answer on its way to its reader. Not thread-safe: a stream has one reader."""
 
     def __init__(self, guard: Guard, sent: Event) -> None:
+        self._guard = guard
+        self._sent = sent
         self._stream = guard.open_stream(sent)
         self._rewrites = guard.watches(Stage.COMPLETION)
         self._raw = ""
@@ -113,7 +116,10 @@ class Pieces(ABC):
         """Feed what was not streamed: what may be shown of each text, by channel."""
         if self._last is None:
             return {}
-        rest = self._rest(self._last, everything=not self._raw)
+        try:
+            rest = self._rest(self._last, everything=not self._raw)
+        except TooDeepError as error:
+            raise self._guard.refuse(self._sent.answered(()), "adapter", error) from None
         # Numbered: two places can have the same name.
         channels = {f"{index}:{one.where}": one.text for index, one in enumerate(rest)}
         return {name: self._stream.feed(text, channel=name) for name, text in channels.items()}

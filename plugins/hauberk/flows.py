@@ -77,7 +77,8 @@ def run_model(guard: Guard, prompt: Event, call: Callable[[Event], T], codec: Mo
     sent = guard.require(prompt)
     with released_on_failure(guard, sent):
         answer = call(sent)
-        segments, usage = codec.read(answer)
+        with _unreadable_blocks(guard, sent):
+            segments, usage = codec.read(answer)
         done = guard.require(sent.answered(segments, usage=usage))
         return answer if done.segments == segments else codec.write(answer, done.segments)
 
@@ -93,9 +94,19 @@ async def arun_model(
     sent = await guard.arequire(prompt)
     with released_on_failure(guard, sent):
         answer = await call(sent)
-        segments, usage = codec.read(answer)
+        with _unreadable_blocks(guard, sent):
+            segments, usage = codec.read(answer)
         done = await guard.arequire(sent.answered(segments, usage=usage))
         return answer if done.segments == segments else codec.write(answer, done.segments)
+
+
+@contextmanager
+def _unreadable_blocks(guard: Guard, sent: Event) -> Generator[None]:
+    """An answer that cannot be read (nested too deeply, say) was not checked: nobody gets it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever fails in reading blocks
+        raise guard.refuse(sent.answered(()), "adapter", error) from None
 
 
 def run_tool(

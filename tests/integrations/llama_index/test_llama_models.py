@@ -471,6 +471,21 @@ def test_a_message_nested_too_deeply_is_refused(kit: Any, depth: int) -> None:
     assert not llm.seen
 
 
+@pytest.mark.parametrize("style", ["json", "dict"])
+@pytest.mark.parametrize("chat", CHATS)
+async def test_an_answer_nested_too_deeply_is_refused(kit: Any, chat: str, style: Any) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(200):
+        deep = {"a": deep}
+    budget, book = kit.Calls(9), kit.Book()
+    reply = Reply(text="x", calls=(ToolCall(name="t", arguments={"a": deep}),))
+    llm = protect(ScriptedLLM(replies=[reply], style=style), kit.guard(budget, book=book))
+    with pytest.raises(BlockedError):
+        await _chatted(llm, chat, [ChatMessage("x")])
+    assert not budget.open
+    assert not book.entries[-1].decision.passes
+
+
 def test_a_stream_without_deltas_is_shown_whole_at_its_end(kit: Any) -> None:
     class Cumulative(ScriptedLLM):
         def __init__(self, **fields: Any) -> None:
