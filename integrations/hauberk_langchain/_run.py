@@ -20,7 +20,7 @@ from collections.abc import (
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from langchain_core.runnables.config import var_child_runnable_config
 
@@ -135,9 +135,7 @@ class Scope:
             return await work
 
 
-def scope_of(
-    config: Mapping[str, Any] | None, armed: tuple[Guard, ...] = (), *, many: bool = False
-) -> Scope | None:
+def scope_of(config: object, armed: tuple[Guard, ...] = (), *, many: bool = False) -> Scope | None:
     """The scope for a call with this config; None when nothing is different inside.
 
     Args:
@@ -147,7 +145,8 @@ def scope_of(
     """
     now = _around.get()
     # A batch may have a list of configs: each item brings its own.
-    identity = identity_in(config) if config and isinstance(config, Mapping) else NOBODY
+    one = cast("Mapping[str, Any]", config) if isinstance(config, Mapping) else None
+    identity = identity_in(one) if one else NOBODY
     more = tuple(guard for guard in armed if guard not in now.armed)
     run = now.run or (None if many else Run())
     same = identity in (NOBODY, now.identity) and not now.crossing

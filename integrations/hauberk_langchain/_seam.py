@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 _GUARDS = "__hauberk_guards__"
 _BASE = "__hauberk_base__"
+_READY = "__hauberk_ready__"
 
 _MAX_CLASSES = 1024
 """Guarded classes kept ready. One more than that is built again when it is needed: some ms."""
@@ -124,13 +125,25 @@ def _seam_class(base: Any, guards: tuple[Guard, ...], *, view: bool) -> type[Any
     }
     if view and hasattr(base, "__del__"):
         names["__del__"] = lambda _self: None  # the state is not the view's to close
-    made: type[Any] = cast("Any", type(base))(base.__name__, (base,), names)
+    made: type[Any] = _kind(cast("Any", type(base)))(base.__name__, (base,), names)
     for native in ("_stream_chat_model_events", "_astream_chat_model_events"):
         if hasattr(made, native):
             # Without them LangChain makes the same events of the guarded `_stream`. Set here:
             # pydantic would take the name for a private field.
             setattr(made, native, None)
+    setattr(made, _READY, True)
     return made
+
+
+@lru_cache(maxsize=_MAX_CLASSES)
+def _kind(kind: Any) -> Any:
+    """The metaclass of guarded classes: what an object writes to its class, its own class gets."""
+
+    def write(cls: type[Any], name: str, value: object) -> None:
+        foreign = _READY in vars(cls) and not name.startswith(("__", "_abc_"))
+        kind.__setattr__(vars(cls)[_BASE] if foreign else cls, name, value)
+
+    return type(kind.__name__, (kind,), {"__setattr__": write})
 
 
 def _methods(base: type[Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from langchain_core.caches import InMemoryCache
@@ -218,6 +218,25 @@ def test_the_last_chunk_stays_the_last(kit: Any) -> None:
     assert [chunk.chunk_position for chunk in chunks] == [None, "last"]
     whole: Any = functools.reduce(lambda a, b: a + b, chunks)
     assert whole.content == f"to {MAIL} or <"
+
+
+@pytest.mark.parametrize("attach", ["protect", "handler"])
+def test_what_a_model_writes_to_its_class_its_class_gets(attach: str) -> None:
+    class Counting(BrainChatModel):
+        calls: ClassVar[int] = 0
+
+        def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+            type(self).calls += 1
+            return super()._generate(*args, **kwargs)
+
+    model = Counting(brain=ScriptedBrain(["x"]))
+    config: Any = {"callbacks": [HauberkCallbackHandler(guard_of())]}
+    if attach == "protect":
+        protect(model, guard_of())
+        config = None
+    model.invoke("hi", config)
+    model.invoke("hi", config)
+    assert Counting.calls == 2
 
 
 def test_two_guards_are_asked_one_after_the_other(kit: Any) -> None:
