@@ -33,7 +33,7 @@ MAX_SEEN_TEXTS = 10_000
 """Texts whose result one session keeps; the one unused for longest is analysed anew."""
 
 MAX_SEEN_CHARS = 16_000_000
-"""Characters of masked texts that one session keeps."""
+"""Characters of the texts whose result one session keeps: a masked text is about as long."""
 
 
 class PiiPlugin:
@@ -147,6 +147,8 @@ class _Seen:
 
     spans: tuple[Span, ...]
     """What the finder found: it never changes."""
+    size: int
+    """Characters of the text."""
     version: int = -1
     """Version of the session's knowledge that `masked` was made with."""
     masked: Masked | None = None
@@ -183,9 +185,11 @@ class _Memory:
         # Not under the lock: two threads may find the same twice, and neither waits.
         entry = self._found(text)
         with self._lock:
-            entry = self._entries.setdefault(key, entry)
-            while len(self._entries) > MAX_SEEN_TEXTS:
-                self._entries.popitem(last=False)
+            self._forget(key)
+            self._entries[key] = entry
+            self._chars += entry.size
+            while len(self._entries) > MAX_SEEN_TEXTS or self._chars > MAX_SEEN_CHARS:
+                self._forget(next(iter(self._entries)))
         return entry
 
     def masked(self, entry: _Seen, text: str) -> Masked | None:
@@ -209,7 +213,11 @@ class _Memory:
         # The vault first: it is the one that refuses.
         self.vault.issue(values)
         self._known.learn(values)
-        return _Seen(spans)
+        return _Seen(spans, len(text))
+
+    def _forget(self, key: bytes) -> None:
+        entry = self._entries.pop(key, None)
+        self._chars -= entry.size if entry is not None else 0
 
     def _news(self, entry: _Seen, text: str) -> bool:
         if entry.words is None:

@@ -291,3 +291,14 @@ def test_every_default_type_can_be_written() -> None:
     for kind in DEFAULT_ENTITIES:
         [hidden] = talk.masked(f"<{kind}_1>")
         assert hidden.startswith("<LITERAL_")
+
+
+def test_what_is_kept_of_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one unused for longest goes first, and is analysed anew with the same result."""
+    monkeypatch.setattr("hauberk_pii._plugin.MAX_SEEN_CHARS", 100)
+    talk = Talk()
+    texts = [f"turn {n} of user{n}@example.com" for n in range(9)]
+    first = [talk.masked(text) for text in texts]
+    memory = talk.plugin._memory(talk.prompt())
+    assert 0 < memory._chars == sum(entry.size for entry in memory._entries.values()) <= 100
+    assert [talk.masked(text) for text in texts] == first
