@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from hauberk.audit import AuditTrail, verify_trail
-from hauberk.budget._prices import NANO_USD, PriceList
+from hauberk.budget import NANO_USD, PriceList
 from hauberk.decisions import Finding
 from hauberk.demo._company import Company
 from hauberk.demo._report import GULLIBLE, AttackOutcome, AuditResult, HonestOutcome, Report
