@@ -15,6 +15,7 @@ from hauberk_llama_index._texts import in_output, in_value, read, write
 
 _INPUT = ("prompt_tokens", "input_tokens", "prompt_token_count")
 _OUTPUT = ("completion_tokens", "output_tokens", "candidates_token_count")
+_NO_FIELDS: Mapping[str, object] = {}
 
 
 class ChatCodec:
@@ -94,6 +95,8 @@ def usage_of(answer: ChatResponse | CompletionResponse) -> Usage | None:
     raw = _fields(answer.raw)
     for found in (raw.get("usage"), raw.get("usage_metadata"), answer.additional_kwargs):
         counts = _fields(found)
+        if not counts:
+            continue  # asked of every piece of a stream: most of them say nothing
         sent, made = _count(counts, _INPUT), _count(counts, _OUTPUT)
         if sent or made:
             return Usage(input_tokens=sent, output_tokens=made)
@@ -101,9 +104,11 @@ def usage_of(answer: ChatResponse | CompletionResponse) -> Usage | None:
 
 
 def _fields(value: object) -> Mapping[str, object]:
+    if value is None:
+        return _NO_FIELDS
     if isinstance(value, Mapping):
         return cast("Mapping[str, object]", value)
-    return vars(value) if isinstance(value, BaseModel) else {}
+    return vars(value) if isinstance(value, BaseModel) else _NO_FIELDS
 
 
 def _count(counts: Mapping[str, object], names: tuple[str, ...]) -> int:

@@ -69,6 +69,8 @@ class Pieces(ABC):
             return piece
         if not text and not thinking:
             return None  # nothing to show yet
+        if text == new and self._untouched(piece):
+            return piece
         return self._with_thinking(self._shown_piece(piece, text, self._shown), thinking)
 
     def finish(self) -> Piece | None:
@@ -133,6 +135,16 @@ class Pieces(ABC):
         last = self._last_piece(self._last, tail, self._shown if self._raw else None, texts)
         return self._with_thinking(last, end.tails.get(_THINKING, ""))
 
+    def _untouched(self, piece: Piece) -> bool:
+        """Whether a piece shows what may be shown, and nothing else: then no copy is needed."""
+        if self._shown != self._raw or _THINKING in piece.additional_kwargs:
+            return False
+        return self._shows_only(piece, self._shown)
+
+    @abstractmethod
+    def _shows_only(self, piece: Piece, text: str) -> bool:
+        """Whether a piece holds this text so far, and nothing beside it."""
+
     @abstractmethod
     def _whole(self, piece: Piece) -> str:
         """All the text so far."""
@@ -155,6 +167,13 @@ class ChatPieces(Pieces):
 
     def _whole(self, piece: ChatResponse) -> str:
         return piece.message.content or ""
+
+    def _shows_only(self, piece: ChatResponse, text: str) -> bool:
+        blocks = piece.message.blocks
+        if len(blocks) != 1 or "tool_calls" in piece.message.additional_kwargs:
+            return False
+        # Of the very class: another kind of text block may hold more than its text.
+        return type(blocks[0]) is TextBlock and blocks[0].text == text
 
     def _shown_piece(self, piece: ChatResponse, delta: str, text: str) -> ChatResponse:
         extras = {k: v for k, v in piece.message.additional_kwargs.items() if k != "tool_calls"}
@@ -201,6 +220,9 @@ class CompletionPieces(Pieces):
     def _whole(self, piece: CompletionResponse) -> str:
         return piece.text
 
+    def _shows_only(self, piece: CompletionResponse, text: str) -> bool:
+        return piece.text == text
+
     def _shown_piece(self, piece: CompletionResponse, delta: str, text: str) -> CompletionResponse:
         return piece.model_copy(update={"text": text, "delta": delta})
 
@@ -225,9 +247,10 @@ def pieces(owner: object, inner: Any, answer: Pieces) -> Generator[Piece, None, 
     try:
         while True:
             with inside(owner):
-                piece = next(source, None)
-            if piece is None:
-                break
+                try:
+                    piece = next(source)
+                except StopIteration:
+                    break
             shown = answer.feed(piece)
             if shown is not None:
                 yield shown
@@ -246,9 +269,10 @@ async def apieces(owner: object, inner: Any, answer: Pieces) -> AsyncGenerator[P
     try:
         while True:
             with inside(owner):
-                piece = await anext(source, None)
-            if piece is None:
-                break
+                try:
+                    piece = await anext(source)
+                except StopAsyncIteration:
+                    break
             shown = answer.feed(piece)
             if shown is not None:
                 yield shown
