@@ -22,7 +22,14 @@ from langchain_core.tools import BaseTool
 from hauberk import Guard
 from hauberk_langchain._run import around, noting_refusals, scope_of
 from hauberk_langchain._seam import Prepared, config_of, guards_of, scoped, view
-from hauberk_langchain._tools import acall_tool, aretrieve, call_tool, retrieve
+from hauberk_langchain._tools import (
+    acall_stray,
+    acall_tool,
+    aretrieve,
+    call_stray,
+    call_tool,
+    retrieve,
+)
 
 _lock = Lock()
 _done = False
@@ -69,6 +76,7 @@ def teach() -> None:
         _patch_chains()
         _patch_fallbacks()
         _patch_tools()
+        _patch_tool_nodes()
         _patch_retrievers()
         _done = True
 
@@ -188,6 +196,35 @@ def _patch_tools() -> None:
     BaseTool.arun = arun  # type: ignore[method-assign]
 
 
+def _patch_tool_nodes() -> None:
+    """A call of a tool that does not exist is a call: it is judged by its name, and recorded."""
+    node = _tool_node()
+    if node is None:
+        return
+    sync_, async_ = node._execute_tool_sync, node._execute_tool_async  # noqa: SLF001 - see above
+
+    def _execute_tool_sync(self: Any, request: Any, kind: Any, config: Any) -> Any:
+        guards = () if request.tool is not None else _of_node(self, config)
+        return call_stray(guards, request, config, lambda: sync_(self, request, kind, config))
+
+    async def _execute_tool_async(self: Any, request: Any, kind: Any, config: Any) -> Any:
+        guards = () if request.tool is not None else _of_node(self, config)
+        return await acall_stray(
+            guards, request, config, lambda: async_(self, request, kind, config)
+        )
+
+    node._execute_tool_sync = _execute_tool_sync  # noqa: SLF001 - see above
+    node._execute_tool_async = _execute_tool_async  # noqa: SLF001 - see above
+
+
+def _of_node(node: Any, config: object) -> tuple[Guard, ...]:
+    """The guards of a tool node: those that are armed, and those that its tools carry."""
+    found = [*around().armed, *_installed, *_attached(_callbacks(config))]
+    for tool in node.tools_by_name.values():
+        found += [*guards_of(tool), *_attached(tool.callbacks)]
+    return tuple(dict.fromkeys(found))
+
+
 def _patch_retrievers() -> None:
     invoke_, ainvoke_ = BaseRetriever.invoke, BaseRetriever.ainvoke
 
@@ -215,3 +252,11 @@ def _graphs() -> Iterator[type[Any]]:
     except ImportError:
         return
     yield Pregel
+
+
+def _tool_node() -> Any:
+    try:
+        from langgraph.prebuilt import ToolNode  # noqa: PLC0415 - only where it is installed
+    except ImportError:
+        return None
+    return ToolNode if hasattr(ToolNode, "_execute_tool_sync") else None

@@ -88,6 +88,66 @@ async def acall_tool(
         return _shown(guard, event, result, options)
 
 
+def call_stray(
+    guards: tuple[Guard, ...], request: Any, config: Any, work: Callable[[], Any]
+) -> Any:
+    """One call of a tool that the agent does not have: judged by its name, as any other.
+
+    Args:
+        guards: Whom to ask, outermost first.
+        request: LangGraph's `ToolCallRequest`.
+        config: The config of the tool node.
+        work: Gives LangGraph's own answer: no such tool.
+
+    Raises:
+        RunBlockedError: The refusal stops the run.
+    """
+    if not guards:
+        return work()
+    with hard_stops:
+        event = _stray_event(guards[0], request, config)
+        result = run_tool(
+            guards[0],
+            event,
+            lambda _: call_stray(guards[1:], request, config, work),
+            ResultCodec(event.tool or ""),
+        )
+    return _told(result, request)
+
+
+async def acall_stray(
+    guards: tuple[Guard, ...], request: Any, config: Any, work: Callable[[], Awaitable[Any]]
+) -> Any:
+    """The same, on an event loop.
+
+    Raises:
+        RunBlockedError: The refusal stops the run.
+    """
+    if not guards:
+        return await work()
+    with hard_stops:
+        event = _stray_event(guards[0], request, config)
+        result = await arun_tool(
+            guards[0],
+            event,
+            lambda _: acall_stray(guards[1:], request, config, work),
+            ResultCodec(event.tool or ""),
+        )
+    return _told(result, request)
+
+
+def _stray_event(guard: Guard, request: Any, config: Any) -> Event:
+    call = request.tool_call
+    session = session_of(guard, config=config)
+    return Event(stage=Stage.TOOL_CALL, tool=call["name"], arguments=call["args"], session=session)
+
+
+def _told(result: object, request: Any) -> object:
+    if not isinstance(result, Refused):
+        return result
+    return denial(result, request.tool_call["name"], request.tool_call["id"])
+
+
 def tool_event(guard: Guard, tool: BaseTool, given: ToolInput, options: Mapping[str, Any]) -> Event:
     """The call of a tool, as an event.
 

@@ -77,10 +77,16 @@ def test_a_denied_tool_answers_and_the_agent_goes_on(kit: Any, door: str, mode: 
     assert outcome.messages[-1].content == "I could not."
 
 
-def test_a_tool_that_nobody_has_does_not_end_the_run(kit: Any, door: str, mode: str) -> None:
-    bench = kit.Bench([kit.Rights("send")], [kit.calls(("format_disk", {})), "I could not."])
+def test_a_tool_that_nobody_has_is_judged_and_does_not_end_the_run(
+    kit: Any, door: str, mode: str
+) -> None:
+    rights = kit.Rights("send")
+    bench = kit.Bench([rights], [kit.calls(("format_disk", {"n": 1})), "I could not."])
     outcome = kit.run(mode, bench.agent(door), kit.user("clean up"), bench.config)
-    assert kit.tool_messages(outcome)[0].status == "error"
+    (told,) = kit.tool_messages(outcome)
+    assert told.status == "error"
+    assert "no right to this tool" in str(told.content)
+    assert rights.seen == [("format_disk", {"n": 1})]
     assert outcome.messages[-1].content == "I could not."
 
 
