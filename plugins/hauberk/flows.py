@@ -7,6 +7,7 @@ Rules:
 * A prompt that was let through is settled or released, whatever happens to the call.
 * A refused tool call answers with a sentence, so that the agent can go on and its history stays
   valid; a refusal that stops the run raises.
+* What cannot be read, or cannot be written anew, was not checked: nobody gets it.
 * A tool that runs out of time is no longer waited for. (Its thread cannot be killed: Python has no
   way to. What it still does, it does unseen.)
 """
@@ -77,10 +78,13 @@ def run_model(guard: Guard, prompt: Event, call: Callable[[Event], T], codec: Mo
     sent = guard.require(prompt)
     with released_on_failure(guard, sent):
         answer = call(sent)
-        with _unreadable_blocks(guard, sent):
+        with _failure_blocks(guard, sent.answered(())):
             segments, usage = codec.read(answer)
         done = guard.require(sent.answered(segments, usage=usage))
-        return answer if done.segments == segments else codec.write(answer, done.segments)
+        if done.segments == segments:
+            return answer
+        with _failure_blocks(guard, done):
+            return codec.write(answer, done.segments)
 
 
 async def arun_model(
@@ -94,19 +98,22 @@ async def arun_model(
     sent = await guard.arequire(prompt)
     with released_on_failure(guard, sent):
         answer = await call(sent)
-        with _unreadable_blocks(guard, sent):
+        with _failure_blocks(guard, sent.answered(())):
             segments, usage = codec.read(answer)
         done = await guard.arequire(sent.answered(segments, usage=usage))
-        return answer if done.segments == segments else codec.write(answer, done.segments)
+        if done.segments == segments:
+            return answer
+        with _failure_blocks(guard, done):
+            return codec.write(answer, done.segments)
 
 
 @contextmanager
-def _unreadable_blocks(guard: Guard, sent: Event) -> Generator[None]:
-    """An answer that cannot be read (nested too deeply, say) was not checked: nobody gets it."""
+def _failure_blocks(guard: Guard, answered: Event) -> Generator[None]:
+    """An answer that cannot be read or written was not checked: nobody gets it."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - whatever fails in reading blocks
-        raise guard.refuse(sent.answered(()), "adapter", error) from None
+    except Exception as error:  # noqa: BLE001 - whatever fails in a codec blocks
+        raise guard.refuse(answered, "adapter", error) from None
 
 
 def run_tool(
@@ -138,8 +145,10 @@ def run_tool(
             value = call_within(decision.timeout_s, lambda: call(event.arguments or {}))
         except ToolTimeoutError as error:
             return _timed_out(guard, event, error)
-        segments = codec.read(value)
-        return _result(value, event, segments, guard.check(event.returned(segments)), codec)
+        done = _read(guard, event, value, codec)
+        if isinstance(done, Refused):
+            return done
+        return _result(guard, value, done, guard.check(done), codec)
 
 
 async def arun_tool(
@@ -162,8 +171,10 @@ async def arun_tool(
             value = await acall_within(decision.timeout_s, lambda: call(event.arguments or {}))
         except ToolTimeoutError as error:
             return _timed_out(guard, event, error)
-        segments = codec.read(value)
-        return _result(value, event, segments, await guard.acheck(event.returned(segments)), codec)
+        done = _read(guard, event, value, codec)
+        if isinstance(done, Refused):
+            return done
+        return _result(guard, value, done, await guard.acheck(done), codec)
 
 
 def refused(event: Event, decision: Decision) -> Refused:
@@ -290,20 +301,37 @@ def _timed_out(guard: Guard, event: Event, error: ToolTimeoutError) -> Refused:
     )
 
 
+def _read(guard: Guard, event: Event, value: object, codec: ToolCodec) -> Event | Refused:
+    """The result as an event. One that cannot be read (nested too deeply, say) is withheld."""
+    try:
+        return event.returned(codec.read(value))
+    except Exception as error:  # noqa: BLE001 - what cannot be read was not checked
+        return _withheld(event, guard.refuse(event.returned(()), "adapter", error).decision)
+
+
 def _result(
-    value: object,
-    event: Event,
-    segments: tuple[Segment, ...],
-    decision: Decision,
-    codec: ToolCodec,
+    guard: Guard, value: object, returned: Event, decision: Decision, codec: ToolCodec
 ) -> object:
     if not decision.passes:
-        if decision.stop:
-            raise blocked(event, decision)
-        return Refused(
-            text=f"The result of {event.tool} was withheld by the security policy: "
-            f"{decision.reason}.",
-            decision=decision,
-        )
-    done = decision.apply(event.returned(segments)).segments
-    return value if done == segments else codec.write(value, done)
+        return _withheld(returned, decision)
+    done = decision.apply(returned).segments
+    if done == returned.segments:
+        return value
+    try:
+        return codec.write(value, done)
+    except Exception as error:  # noqa: BLE001 - what cannot be rewritten must not be seen as it is
+        return _withheld(returned, guard.refuse(returned, "adapter", error).decision)
+
+
+def _withheld(event: Event, decision: Decision) -> Refused:
+    """What a tool call answers whose result nobody may see.
+
+    Raises:
+        BlockedError: The refusal stops the run.
+    """
+    if decision.stop:
+        raise blocked(event, decision)
+    return Refused(
+        text=f"The result of {event.tool} was withheld by the security policy: {decision.reason}.",
+        decision=decision,
+    )

@@ -89,6 +89,11 @@ class BrokenResults(Results):
         raise ValueError("cannot be read")
 
 
+class UnwritableResults(Results):
+    def write(self, value: object, segments: tuple[Segment, ...]) -> object:
+        raise ValueError("cannot be written")
+
+
 @dataclass
 class Colour:
     """One way to run the flows, so that each promise is tested for both."""
@@ -360,10 +365,22 @@ def test_a_tool_call_is_counted_once(colour: Colour) -> None:
 
 
 def test_a_result_that_cannot_be_read_does_not_get_through(colour: Colour) -> None:
-    plugin, session = spending(), Session()
-    with pytest.raises(ValueError, match="cannot be read"):
-        colour.tool(guarded(plugin), call(session), lambda _: "secret", BrokenResults())
+    plugin, session, codec = spending(), Session(), BrokenResults()
+    shown = colour.tool(guarded(plugin), call(session), lambda _: "secret", codec)
+    assert isinstance(shown, Refused)
+    assert "withheld" in shown.text
+    assert "secret" not in shown.text
+    assert [found.rule for found in shown.decision.findings] == ["hauberk.error"]
+    assert plugin.spent(session).tool_calls == 1
     assert not any(reserved(plugin, session))
+
+
+def test_a_result_that_cannot_be_written_anew_does_not_get_through(colour: Colour) -> None:
+    changed = Decision.rewrite(segments=[Segment.from_tool("t", "masked")])
+    guard = guarded(Answers({Stage.TOOL_RESULT: changed}))
+    shown = colour.tool(guard, call(), lambda _: "secret", UnwritableResults())
+    assert isinstance(shown, Refused)
+    assert "secret" not in shown.text
 
 
 @pytest.mark.parametrize("value", [None, b"\xff", 7, {"a": [1]}, iter([1])])
