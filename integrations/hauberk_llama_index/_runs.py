@@ -8,17 +8,20 @@ Rules:
 * A tool call is judged where agents make it (`_call_tool`), so that a refusal that stops the run can
   leave as an exception: raised inside a tool it would be shown to the model as text.
 * Tools and models that an agent was given after it was protected are guarded from its next run on.
-* A refusal that an engine swallowed (as a sub-question without an answer, say) is raised at its end.
+* A refusal that was swallowed on its way (as a sub-question without an answer, or as a warning that an
+  agent has no structured output) is raised at the end of the run.
 * Streams keep the session that they were opened in, whoever reads them.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
+from functools import wraps
 from typing import Any
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
 from llama_index.core.tools import AsyncBaseTool
+from llama_index.core.workflow import StopEvent
 
 from hauberk.events import Stage
 from hauberk.guard import Guard
@@ -56,9 +59,32 @@ def run_door(attach: Attach) -> Door:
             wish = Wish(tool, (), tool_input, strict=guard.watches(Stage.TOOL_CALL))
             return await acall_tool(guard, wish, call)
 
-        return {"run": run, **({"_call_tool": call_one} if hasattr(base, "_call_tool") else {})}
+        found: Methods = {"run": run}
+        if hasattr(base, "_call_tool"):
+            found = {**found, "_call_tool": call_one}
+        return {**found, **_last_steps(base, guard, above)}
 
     return door
+
+
+def _last_steps(base: type, guard: Guard, above: Above) -> Methods:
+    """The steps in which agents end: they swallow what their structured output raises."""
+    return {
+        name: _told(getattr(base, name), guard, above)
+        for name in ("parse_agent_output", "aggregate_tool_results")
+        if hasattr(getattr(base, name, None), "_step_config")
+    }
+
+
+def _told(inner: Callable[..., Any], guard: Guard, above: Above) -> Callable[..., Any]:
+    @wraps(inner)  # with what makes it a step
+    async def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        done = await getattr(above(self), inner.__name__)(*args, **kwargs)
+        if isinstance(done, StopEvent) and (session := Session.current()) is not None:
+            guard.require_open(session)
+        return done
+
+    return step
 
 
 # --- engines and indexes --------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Agents behind `protect`: both agent classes, every way of running them, and how runs end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -28,9 +28,9 @@ from llama_index.core.workflow import (
 from pydantic import BaseModel
 
 from hauberk import BlockedError, BudgetExceededError, Session
-from hauberk.testing import Reply, ToolCall
+from hauberk.testing import Reply, ToolCall, ToolSpec, Turn
 from hauberk_llama_index import protect
-from hauberk_llama_index.testing import ScriptedLLM
+from hauberk_llama_index.testing import BrainLLM, ScriptedLLM
 
 ADDRESS = "ada.l@corp.example"
 
@@ -322,18 +322,35 @@ class Answer(BaseModel):
     text: str
 
 
-async def test_a_swallowed_refusal_of_structured_output_is_no_answer(kit: Any) -> None:
-    """The framework turns it into a warning; the session stays closed."""
+@pytest.mark.parametrize("multi", [False, True], ids=["agent", "workflow"])
+async def test_a_swallowed_refusal_of_structured_output_ends_the_run(
+    kit: Any, *, multi: bool
+) -> None:
+    """The framework turns it into a warning; the run must not look like one that went well."""
     guard = kit.guard(kit.Calls(1))
-    agent = FunctionAgent(tools=[], llm=ScriptedLLM(replies=["ok"]), output_cls=Answer)
+    agent: Any = FunctionAgent(tools=[], llm=ScriptedLLM(replies=["ok"]), output_cls=Answer)
+    if multi:
+        agent = AgentWorkflow(agents=[agent], output_cls=Answer)
     protect(agent, guard)
     with guard.session() as session:
         with pytest.warns(UserWarning, match="structured output"):
-            result, _ = await kit.run(agent, "x")
-        assert result.structured_response is None
+            error, events = await kit.run(agent, "x")
+        assert isinstance(error, BlockedError)
+        assert type(events[-1]).__name__ == "WorkflowFailedEvent"
         assert session.tripped is not None
-        with pytest.raises(BlockedError):
-            await agent.llm.achat([])
+
+
+class Shaping:
+    """A brain that fills in a form when it is given one."""
+
+    def reply(self, turns: Sequence[Turn], tools: Sequence[ToolSpec]) -> Reply:
+        return call("Answer", text="<EMAIL_1>") if tools else Reply(text="ok")
+
+
+async def test_a_structured_output_is_restored(kit: Any) -> None:
+    agent = FunctionAgent(tools=[], llm=BrainLLM(brain=Shaping()), output_cls=Answer)
+    result, _ = await kit.run(protect(agent, kit.guard(kit.Masks())), "I am a@b.example")
+    assert result.structured_response == {"text": "a@b.example"}
 
 
 # --- one work, one session ------------------------------------------------------------------------
