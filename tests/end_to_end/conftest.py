@@ -77,18 +77,22 @@ class World:
         *,
         piece: int = 5,
         bare: bool = False,
+        done: Callable[[], None] = lambda: None,
     ) -> Outcome:
         """An agent with one tool, `work`, answers `text`; a stream comes `piece` by piece.
 
-        `bare` is without the guard: what the framework itself makes of it.
+        `bare` is without the guard: what the framework itself makes of it. `done` is called when the
+        answer is there, before the event loop closes (and waits for its threads).
         """
         guard = None if bare else self.guard
         framework, how, mode = self.door.split()
         if framework == "langchain":
             model = ScriptedChatModel(replies=replies, chunk_size=piece)
-            return _langchain(guard, (how, mode), text, model, tool)
+            outcome = _langchain(guard, (how, mode), text, model, tool)
+            done()
+            return outcome
         llm = ScriptedLLM(replies=replies, piece=piece)
-        return asyncio.run(_llama_index(guard, mode, text, llm, tool))
+        return asyncio.run(_llama_index(guard, mode, text, llm, (tool, done)))
 
     def records(self) -> list[Record]:
         """The trail, after proof that it is whole."""
@@ -166,8 +170,9 @@ def _lc_run(agent: Any, mode: str, given: Any, config: Any, outcome: Outcome) ->
 
 
 async def _llama_index(
-    guard: Guard | None, mode: str, text: str, llm: ScriptedLLM, tool: Any
+    guard: Guard | None, mode: str, text: str, llm: ScriptedLLM, work: tuple[Any, Any]
 ) -> Outcome:
+    tool, done = work
     tools: list[Any] = []
     if asyncio.iscoroutinefunction(tool):
         tools = [FunctionTool.from_defaults(async_fn=tool, name="work")]
@@ -187,6 +192,7 @@ async def _llama_index(
         outcome.answer = str(await handler)
     except Exception as error:  # noqa: BLE001 - looked at by the test
         outcome.error = error
+    done()
     # Not as JSON: that has no lone surrogates.
     outcome.seen = "\n".join(str(m.model_dump()) for sent in llm.sent for m in sent)
     return outcome

@@ -56,7 +56,7 @@ def test_a_tool_result_that_is_deep_json_is_text_like_any_other(
     deep = "[" * DEEP + json.dumps(kit.ADDRESS) + "]" * DEEP
     world = make(door)
     outcome = world.run("Go", [kit.call(), "Done."], lambda: deep)
-    assert outcome.answer == "Done." or outcome.refused
+    assert outcome.answer == "Done.", repr(outcome.error)
     assert kit.ADDRESS not in outcome.seen
     assert world.records()
 
@@ -97,7 +97,7 @@ def test_arguments_that_are_nested_too_deeply_reach_no_tool(
     world = make(door)
     outcome = world.run("Go", [kit.call(data=nested(300)), "Done."], work, piece=5_000)
     assert not ran
-    assert outcome.answer == "Done." or outcome.refused, repr(outcome.error)
+    assert outcome.refused, repr(outcome.error)
     assert world.denied()
 
 
@@ -113,7 +113,7 @@ def test_lone_surrogates_and_nul_go_through_or_are_refused(
 
     replies = [kit.call(text=f"x {odd} <EMAIL_ADDRESS_1>"), f"{odd} <EMAIL_ADDRESS_1> {odd}"]
     outcome = world.run(f"{odd} write to {kit.ADDRESS} {odd}", replies, work)
-    assert outcome.answer == f"{odd} {kit.ADDRESS} {odd}" or outcome.refused, repr(outcome.error)
+    assert outcome.answer == f"{odd} {kit.ADDRESS} {odd}", repr(outcome.error)
     assert kit.ADDRESS not in outcome.seen
     assert world.records()
     assert not world.leaked(kit.ADDRESS)
