@@ -12,7 +12,7 @@ def over_limit(event: Event, limits: LimitsPolicy) -> Decision | None:
     """A refusal when the event passes a bound, else None."""
     if len(event.segments) > limits.max_segments:
         return _deny("hauberk.limit-segments", f"more than {limits.max_segments} texts")
-    chars = sum(len(segment.text) for segment in event.segments)
+    chars = sum([len(segment.text) for segment in event.segments])
     try:
         for _, text in leaves(event.arguments, max_depth=limits.max_depth):
             chars += len(text)

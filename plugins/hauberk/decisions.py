@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from hauberk.events import Event, Segment
@@ -145,11 +145,7 @@ class Decision:
         """The event as it may go on: rewritten where this decision rewrites."""
         if self.segments is None and self.arguments is None:
             return event
-        return replace(
-            event,
-            segments=event.segments if self.segments is None else self.segments,
-            arguments=event.arguments if self.arguments is None else self.arguments,
-        )
+        return event.rewritten(self.segments, self.arguments)
 
     def _repr_html_(self) -> str:
         from hauberk.notebook import decision_html  # noqa: PLC0415 - for notebooks only

@@ -5,6 +5,8 @@ answer back. Rules see events only.
 
 Rules:
 * Events and segments are frozen; a rewrite makes new ones.
+* Copies are written out field by field: `dataclasses.replace` takes several times as long, and an
+  agent's run makes dozens.
 * A repr never shows text or arguments: they may hold personal data.
 * `Event.call` pairs the two ends of one crossing: a prompt with its completion, a tool call with
   its result. Reservations are kept under it.
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import uuid4
 
@@ -91,7 +93,9 @@ class Segment:
 
     def with_text(self, text: str) -> Segment:
         """The same segment with other words; itself when the words are the same."""
-        return self if text == self.text else replace(self, text=text)
+        if text == self.text:
+            return self
+        return Segment(text=text, origin=self.origin, trust=self.trust, where=self.where)
 
     @classmethod
     def from_user(cls, text: str, *, where: str = "") -> Segment:
@@ -169,8 +173,38 @@ class Event:
 
     def answered(self, segments: Iterable[Segment], *, usage: Usage | None = None) -> Event:
         """The completion that belongs to this prompt."""
-        return replace(self, stage=Stage.COMPLETION, segments=tuple(segments), usage=usage)
+        return self._at(Stage.COMPLETION, tuple(segments), self.arguments, usage)
 
     def returned(self, segments: Iterable[Segment]) -> Event:
         """The result that belongs to this tool call."""
-        return replace(self, stage=Stage.TOOL_RESULT, segments=tuple(segments))
+        return self._at(Stage.TOOL_RESULT, tuple(segments), self.arguments, self.usage)
+
+    def rewritten(
+        self, segments: tuple[Segment, ...] | None, arguments: Mapping[str, object] | None
+    ) -> Event:
+        """The same crossing with other texts or arguments; None keeps what is there."""
+        return self._at(
+            self.stage,
+            self.segments if segments is None else segments,
+            self.arguments if arguments is None else arguments,
+            self.usage,
+        )
+
+    def _at(
+        self,
+        stage: Stage,
+        segments: tuple[Segment, ...],
+        arguments: Mapping[str, object] | None,
+        usage: Usage | None,
+    ) -> Event:
+        return Event(
+            stage=stage,
+            segments=segments,
+            session=self.session,
+            tool=self.tool,
+            arguments=arguments,
+            model=self.model,
+            max_output_tokens=self.max_output_tokens,
+            usage=usage,
+            call=self.call,
+        )

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
@@ -143,23 +142,27 @@ class Guard:
     def check(self, event: Event) -> Decision:
         """Decide on one event, and record it. Never raises for what an event holds."""
         run = _Run(event, self._by_stage[event.stage], self.policy, self._on_error)
-        with self._released_when_interrupted(event):
+        try:
             for plugin in run.plugins():
                 try:
                     run.accept(plugin, plugin.inspect(run.event))
                 except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
                     run.failed(plugin.name, error)
+            decision = run.decision()
             if self.recorder is not None:
                 try:
-                    self.recorder.record(run.entry())
+                    self.recorder.record(run.entry(decision))
                 except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
-                    run.failed("audit", error)
-        return self._settled(run)
+                    decision = run.failed("audit", error)
+        except BaseException:
+            self.release(event)  # a check that is cancelled half-way leaves no reservation behind
+            raise
+        return self._settled(run, decision)
 
     async def acheck(self, event: Event) -> Decision:
         """The same decision as `check`, without blocking the event loop on anyone's I/O."""
         run = _Run(event, self._by_stage[event.stage], self.policy, self._on_error)
-        with self._released_when_interrupted(event):
+        try:
             for plugin in run.plugins():
                 try:
                     waits = self._async.get(id(plugin))
@@ -169,12 +172,16 @@ class Guard:
                         run.accept(plugin, await waits.ainspect(run.event))
                 except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
                     run.failed(plugin.name, error)
+            decision = run.decision()
             if self.recorder is not None:
                 try:
-                    await self.recorder.arecord(run.entry())
+                    await self.recorder.arecord(run.entry(decision))
                 except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
-                    run.failed("audit", error)
-        return self._settled(run)
+                    decision = run.failed("audit", error)
+        except BaseException:
+            self.release(event)  # a check that is cancelled half-way leaves no reservation behind
+            raise
+        return self._settled(run, decision)
 
     def require(self, event: Event) -> Event:
         """Check, and give the event as it may go on.
@@ -255,24 +262,15 @@ class Guard:
         self.close()
 
     def _refused(self, run: _Run) -> BlockedError:
+        decision = run.decision()
         if self.recorder is not None:
             try:
-                self.recorder.record(run.entry())
+                self.recorder.record(run.entry(decision))
             except Exception as error:  # noqa: BLE001 - it is refused already
-                run.failed("audit", error)
-        return blocked(run.event, self._settled(run))
+                decision = run.failed("audit", error)
+        return blocked(run.event, self._settled(run, decision))
 
-    @contextmanager
-    def _released_when_interrupted(self, event: Event) -> Generator[None]:
-        """A check that is cancelled half-way must leave no reservation behind."""
-        try:
-            yield
-        except BaseException:
-            self.release(event)
-            raise
-
-    def _settled(self, run: _Run) -> Decision:
-        decision = run.decision()
+    def _settled(self, run: _Run, decision: Decision) -> Decision:
         if not decision.passes:
             self.release(run.event)
             if decision.stop:
@@ -349,8 +347,11 @@ class _Run:
         if decision.timeout_s is not None:
             self._timeout_s = min(self._timeout_s or decision.timeout_s, decision.timeout_s)
 
-    def failed(self, name: str, error: Exception) -> None:
-        """Something of ours (or a plugin) failed: refuse, unless the policy opens up for it."""
+    def failed(self, name: str, error: Exception) -> Decision:
+        """Something of ours (or a plugin) failed: refuse, unless the policy opens up for it.
+
+        Gives what is decided now.
+        """
         opens = self._on_error.get(name) is OnError.ALLOW
         finding = Finding(
             rule="hauberk.error",
@@ -364,12 +365,13 @@ class _Run:
             self._findings.append(finding)
         else:
             self.refuse(name, Decision.deny(f"{name} failed", findings=[finding]))
+        return self.decision()
 
-    def entry(self) -> Entry:
+    def entry(self, decision: Decision) -> Entry:
         """This check, for the recorder."""
         return Entry(
             event=self._original,
-            decision=self.decision(),
+            decision=decision,
             elapsed_s=time.perf_counter() - self._started,
             time=time.time(),
         )

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 
 import pytest
 
@@ -68,6 +69,30 @@ def test_two_ends_of_a_crossing_share_session_and_call() -> None:
     )
     answer = call.answered([], usage=Usage(input_tokens=3))
     assert (answer.call, answer.usage) == (call.call, Usage(input_tokens=3))
+
+
+def test_copies_of_events_and_segments_keep_every_field_that_was_not_changed() -> None:
+    old = Event(
+        stage=Stage.PROMPT,
+        segments=(Segment.from_tool("read", "one", where="messages[0]"),),
+        tool="read",
+        arguments={"to": "ada"},
+        model="m",
+        max_output_tokens=7,
+        usage=Usage(input_tokens=1),
+    )
+    fresh = Event(stage=Stage.INGEST)
+    unset = [f.name for f in fields(Event) if getattr(old, f.name) == getattr(fresh, f.name)]
+    assert not unset, "give `old` a value for a new field"
+    new, used = (Segment.from_user("two"),), Usage(output_tokens=2)
+
+    answered = replace(old, stage=Stage.COMPLETION, segments=new, usage=used)
+    assert old.answered(new, usage=used) == answered
+    assert old.returned(new) == replace(old, stage=Stage.TOOL_RESULT, segments=new)
+    assert old.rewritten(new, {"to": "bob"}) == replace(old, segments=new, arguments={"to": "bob"})
+    assert old.rewritten(None, None) == old
+    one = old.segments[0]
+    assert one.with_text("two") == replace(one, text="two")
 
 
 def test_segment_knows_its_kind_and_keeps_itself_when_nothing_changes() -> None:

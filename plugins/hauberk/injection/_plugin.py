@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import replace
 from hashlib import blake2b
 from itertools import chain, islice
 from threading import Lock
@@ -207,7 +206,21 @@ def _decide(event: Event, found: list[tuple[int, Screen, Verdict]]) -> Decision:
 
 
 def _placed(verdict: Verdict, index: int) -> Iterator[Finding]:
-    return (replace(finding, segment=index) for finding in verdict.findings)
+    # Field by field: the same verdicts come again at each turn, and `replace` is slow.
+    return (
+        Finding(
+            rule=found.rule,
+            category=found.category,
+            severity=found.severity,
+            score=found.score,
+            explanation=found.explanation,
+            segment=index,
+            start=found.start,
+            end=found.end,
+            where=found.where,
+        )
+        for found in verdict.findings
+    )
 
 
 def _removal(removal: Removal, index: int) -> Finding:
