@@ -344,7 +344,8 @@ class Shaping:
     """A brain that fills in a form when it is given one."""
 
     def reply(self, turns: Sequence[Turn], tools: Sequence[ToolSpec]) -> Reply:
-        return call("Answer", text="<EMAIL_1>") if tools else Reply(text="ok")
+        filled = ToolCall(name="Answer", arguments={"text": "<EMAIL_1>"})
+        return Reply(calls=(filled,)) if tools else Reply(text="ok")
 
 
 async def test_a_structured_output_is_restored(kit: Any) -> None:
