@@ -2,7 +2,9 @@
 
 Rules:
 * Every string is a text, unless its key says that it is none (an id, a type, a signature, image
-  data). An unknown key is a text: what we do not know is looked at.
+  data) and it looks like that: with a space or an @ in it, it is a text all the same. An unknown key
+  is a text: what we do not know is looked at.
+* A key of plain values is a name and no text, unless it looks like data: an address, a number.
 * Arguments that are JSON in a string are opened: their leaves are texts, and what is put in is
   escaped again.
 * The given value is never changed; what did not change is shared.
@@ -11,8 +13,9 @@ Rules:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 from hauberk.structure import MAX_DEPTH, TooDeepError
 
@@ -49,6 +52,9 @@ _NO_TEXT = frozenset(
     }
 )
 """Keys of content blocks whose strings are names, addresses or binary data."""
+
+_NAME = re.compile(r"[^\W\d][\w.-]{0,63}")
+"""What names of fields look like. Longest seen in schemas: about forty characters."""
 
 _TEXT_TYPES = frozenset({"text", "text-plain", "non_standard"})
 """Blocks and sources of these types carry words, not bytes, under `data`."""
@@ -101,7 +107,8 @@ def _in_mapping(
     _check(depth)
     new = dict(value)
     for key, inner in value.items():
-        if key in _NO_TEXT or (key == "data" and not _wordy(value)):
+        named = key in _NO_TEXT or (key == "data" and not _wordy(value))
+        if named and isinstance(inner, str) and " " not in inner and "@" not in inner:
             continue
         if isinstance(inner, (Mapping, list, tuple)) and key in ("args", "input"):
             new[key] = change_values(inner, change, path=(*path, key), depth=depth - 1)
@@ -122,10 +129,15 @@ def change_values(value: object, change: Change, *, path: Path, depth: int = MAX
         _check(depth)
         mapping = cast("Mapping[str, object]", value)
         new = {
-            key: change_values(inner, change, path=(*path, key), depth=depth - 1)
+            _key(key, change, path): change_values(
+                inner, change, path=(*path, key), depth=depth - 1
+            )
             for key, inner in mapping.items()
         }
-        return value if _same(list(new.values()), list(mapping.values())) else new
+        if len(new) != len(mapping):
+            raise ValueError("two keys would become one")
+        same = _same(list(new.values()), list(mapping.values())) and _same(list(new), list(mapping))
+        return value if same else new
     if isinstance(value, (list, tuple)):
         _check(depth)
         items = cast("Sequence[object]", value)
@@ -137,6 +149,13 @@ def change_values(value: object, change: Change, *, path: Path, depth: int = MAX
             return value
         return changed if isinstance(value, list) else tuple(changed)
     return value
+
+
+def _key(key: Any, change: Change, path: Path) -> Any:
+    """The key itself where it is a name, as almost always."""
+    if not isinstance(key, str) or _NAME.fullmatch(key):
+        return key
+    return change((*path, key), key)
 
 
 def dotted(path: Path) -> str:

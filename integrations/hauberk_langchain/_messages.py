@@ -64,14 +64,16 @@ def change_message(message: M, change: Change) -> M:
     update: dict[str, Any] = {}
     _put(update, "content", message.content, change_blocks(message.content, change, path=_CONTENT))
     if isinstance(message, AIMessage):
-        for field in ("tool_calls", "invalid_tool_calls"):
-            calls = getattr(message, field)
+        for field in ("tool_calls", "invalid_tool_calls", "tool_call_chunks"):
+            calls = getattr(message, field, None)
             if calls:
                 _put(update, field, calls, change_blocks(calls, change, path=(field,)))
     if message.additional_kwargs:
         old = message.additional_kwargs
         new = change_blocks(old, change, path=("additional_kwargs",))
         _put(update, "additional_kwargs", old, new)
+    if message.name and not isinstance(message, _OF_TOOLS):
+        _put(update, "name", message.name, change(("name",), message.name))
     return message.model_copy(update=update) if update else message
 
 
@@ -145,6 +147,8 @@ def reported_usage(output: Mapping[str, Any] | None) -> Usage | None:
     )
 
 
+_OF_TOOLS = (ToolMessage, FunctionMessage)
+"""Their name is that of a tool; everyone else's is that of a person or an agent."""
 _CONTENT: Path = ("content",)
 
 
@@ -155,7 +159,7 @@ def _put(update: dict[str, Any], field: str, old: object, new: object) -> None:
 
 def _plain(message: BaseMessage) -> bool:
     """Has no text but its content."""
-    if message.additional_kwargs:
+    if message.additional_kwargs or message.name:
         return False
     return not isinstance(message, AIMessage) or not (
         message.tool_calls or message.invalid_tool_calls

@@ -20,7 +20,7 @@ from typing import Any, cast
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.outputs import LLMResult
 
-from hauberk import Event, Guard, Segment, Stage, Usage
+from hauberk import BlockedError, Event, Guard, Segment, Stage, Usage
 from hauberk._stream import GuardStream
 from hauberk.flows import ModelCodec, arun_model, run_model
 from hauberk_langchain._chunks import ChatChunkFilter, ChunkFilter, TextChunkFilter
@@ -170,7 +170,7 @@ def chunks(call: Call, prompt: Any, ask: Callable[[Any], Iterator[Any]]) -> Gene
     try:
         with closing(chunks(call.rest(), call.sent(prompt, event, sent), ask)) as pieces:
             for piece in pieces:
-                chunk = shown.feed(piece)
+                chunk = _fed(guard, sent, shown, piece)
                 if chunk is not None:
                     yield chunk
         tail = shown.tail(stream.finish(usage=shown.usage))
@@ -178,6 +178,20 @@ def chunks(call: Call, prompt: Any, ask: Callable[[Any], Iterator[Any]]) -> Gene
             yield tail
     finally:
         stream.abandon(usage=shown.usage)
+
+
+def _fed(guard: Guard, sent: Event, shown: ChunkFilter[Any], piece: Any) -> Any:
+    """A piece as it may be shown.
+
+    Raises:
+        BlockedError: It cannot be read, or a filter failed.
+    """
+    try:
+        return shown.feed(piece)
+    except BlockedError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what cannot be read must not be shown
+        raise guard.refuse(sent.answered(()), "adapter", error) from None
 
 
 async def achunks(
@@ -197,7 +211,7 @@ async def achunks(
         rest = achunks(call.rest(), call.sent(prompt, event, sent), ask)
         async with aclosing(rest) as pieces:
             async for piece in pieces:
-                chunk = shown.feed(piece)
+                chunk = _fed(guard, sent, shown, piece)
                 if chunk is not None:
                     yield chunk
         tail = shown.tail(await stream.afinish(usage=shown.usage))

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Any, cast
 
+from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableSequence, RunnableWithFallbacks
@@ -97,13 +98,15 @@ def wanted(obj: object, given: object) -> tuple[Guard, ...]:
 
 
 def _attached(given: object) -> Iterator[Guard]:
-    """The guards of the handlers among callbacks."""
+    """The guards of the handlers among callbacks; a batch may bring a list for each of its items."""
     handlers: object = getattr(given, "handlers", given)
     if isinstance(handlers, list):
-        for handler in handlers:
+        for handler in cast("list[object]", handlers):
             guard = getattr(handler, "hauberk_guard", None)
             if guard is not None:
                 yield guard
+            elif isinstance(handler, (list, BaseCallbackManager)):
+                yield from _attached(cast("object", handler))
 
 
 def _callbacks(config: object) -> object:
