@@ -20,9 +20,9 @@ import hauberk_langchain
 import hauberk_llama_index
 from hauberk import Guard, HauberkError
 from hauberk.audit import Record, read_records, verify_trail
-from hauberk.testing import Reply, ToolCall
-from hauberk_langchain.testing import ScriptedChatModel
-from hauberk_llama_index.testing import ScriptedLLM
+from hauberk.testing import Reply, ScriptedBrain, ToolCall
+from hauberk_langchain.testing import BrainChatModel
+from hauberk_llama_index.testing import BrainLLM
 
 DOORS = (
     "langchain protect invoke",
@@ -76,22 +76,26 @@ class World:
         tool: Callable[..., object] | None = None,
         *,
         piece: int = 5,
+        brain: Any = None,
         bare: bool = False,
         done: Callable[[], None] = lambda: None,
     ) -> Outcome:
         """An agent with one tool, `work`, answers `text`; a stream comes `piece` by piece.
 
+        The model says `replies`, one after the other, or what `brain` says.
+
         `bare` is without the guard: what the framework itself makes of it. `done` is called when the
         answer is there, before the event loop closes (and waits for its threads).
         """
         guard = None if bare else self.guard
+        brain = brain or ScriptedBrain(replies)
         framework, how, mode = self.door.split()
         if framework == "langchain":
-            model = ScriptedChatModel(replies=replies, chunk_size=piece)
+            model = BrainChatModel(brain=brain, chunk_size=piece)
             outcome = _langchain(guard, (how, mode), text, model, tool)
             done()
             return outcome
-        llm = ScriptedLLM(replies=replies, piece=piece)
+        llm = BrainLLM(brain=brain, piece=piece)
         return asyncio.run(_llama_index(guard, mode, text, llm, (tool, done)))
 
     def records(self) -> list[Record]:
@@ -112,7 +116,7 @@ class World:
 
 
 def _langchain(
-    guard: Guard | None, door: tuple[str, str], text: str, model: ScriptedChatModel, tool: Any
+    guard: Guard | None, door: tuple[str, str], text: str, model: BrainChatModel, tool: Any
 ) -> Outcome:
     how, mode = door
     tools = [] if tool is None else [_lc_tool(tool)]
@@ -170,7 +174,7 @@ def _lc_run(agent: Any, mode: str, given: Any, config: Any, outcome: Outcome) ->
 
 
 async def _llama_index(
-    guard: Guard | None, mode: str, text: str, llm: ScriptedLLM, work: tuple[Any, Any]
+    guard: Guard | None, mode: str, text: str, llm: BrainLLM, work: tuple[Any, Any]
 ) -> Outcome:
     tool, done = work
     tools: list[Any] = []
