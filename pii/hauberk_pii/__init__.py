@@ -14,6 +14,7 @@ if find_spec("presidio_analyzer") is None:
     raise MissingExtraError("pii", needed_for="masking personal data")
 
 from hauberk_pii._finder import DEFAULT_ENTITIES, Finder, finder_for
+from hauberk_pii._limits import TooCostlyError
 from hauberk_pii._plugin import PiiPlugin, build_plugin
 from hauberk_pii._pseudonyms import MemoryVault, Value, Vault, VaultFullError
 from hauberk_pii._show import Shown, show
@@ -26,6 +27,7 @@ __all__ = [
     "PiiPlugin",
     "Shown",
     "Span",
+    "TooCostlyError",
     "Value",
     "Vault",
     "VaultFullError",

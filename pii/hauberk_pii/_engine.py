@@ -7,6 +7,7 @@ Rules:
 * No model is loaded and nothing is downloaded.
 * Context words are looked for in a stretch of text before a match, not in the whole text; the
   stretch grows until it holds as many words as Presidio looks at.
+* A result that is certain needs no context, and no words are made for it.
 * No text reaches a log line.
 """
 # ruff: noqa: ARG002 - Presidio asks for these parameters
@@ -32,6 +33,8 @@ from spacy.attrs import (  # type: ignore[import-not-found]  # compiled, without
     LOWER,
 )
 from spacy.language import Language
+
+from hauberk_pii._limits import check_findings
 
 _MAX_STRINGS = 400_000
 """Words that a tokenizer may remember before it is made anew: spaCy's vocabulary only grows."""
@@ -251,9 +254,15 @@ class WindowedEnhancer(LemmaContextAwareEnhancer):
         context: list[str] | None = None,
     ) -> list[RecognizerResult]:
         """Better scores for those results that have a word of their recognizer before them."""
+        check_findings(len(raw_results))
+        certain, open_ = _by_need(raw_results)
+        if not open_:
+            return certain
         if isinstance(nlp_artifacts, LazyArtifacts):
-            nlp_artifacts.expect(len(raw_results))
-        return super().enhance_using_context(text, raw_results, nlp_artifacts, recognizers, context)
+            nlp_artifacts.expect(len(open_))
+        return certain + super().enhance_using_context(
+            text, open_, nlp_artifacts, recognizers, context
+        )
 
     def _extract_surrounding_words(
         self, nlp_artifacts: NlpArtifacts, word: str, start: int
@@ -269,6 +278,15 @@ class WindowedEnhancer(LemmaContextAwareEnhancer):
         return list(
             {*self._add_n_words_backward(index, *words), *self._add_n_words_forward(index, *after)}
         )
+
+
+def _by_need(
+    results: list[RecognizerResult],
+) -> tuple[list[RecognizerResult], list[RecognizerResult]]:
+    """Those whose score no context can raise, and the others."""
+    best = LemmaContextAwareEnhancer.MAX_SCORE
+    certain = [result for result in results if result.score >= best]
+    return certain, [result for result in results if result.score < best]
 
 
 # Both start where a chunk starts and never go back: linear in the text.

@@ -5,6 +5,7 @@ Rules:
   by our rules for overlaps.
 * A score below the threshold is dropped before overlaps are resolved.
 * One engine per set of types and language and process, built once, shared by all threads.
+* A text that costs too much is refused; nothing is left out of the analysis.
 * Presidio is imported when the first finder is built.
 """
 
@@ -96,7 +97,11 @@ class Finder:
         return f"Finder(language={self.language!r}, entities={len(self.entities)})"
 
     def find(self, text: str) -> tuple[Span, ...]:
-        """Spans that do not overlap, in the order of the text, with offsets into it as it is."""
+        """Spans that do not overlap, in the order of the text, with offsets into it as it is.
+
+        Raises:
+            TooCostlyError: The text costs more to analyse than is allowed.
+        """
         found = self.candidates(text)
         return resolved(found, text) if found else ()
 

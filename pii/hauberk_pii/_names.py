@@ -21,7 +21,7 @@ from itertools import dropwhile, takewhile
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
-from hauberk_pii._recognizers import result_of
+from hauberk_pii._results import result_of
 from hauberk_pii._words import COMMON, NEVER_FIRST, PARTICLES
 
 _SCORE = 0.85

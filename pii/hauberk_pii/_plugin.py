@@ -6,7 +6,8 @@ Rules:
 * Answers and the arguments of tool calls get the real values back.
 * A text is analysed once per session; after that it costs a digest. When something new becomes
   known, earlier texts are looked at again only if they hold a word of it.
-* A full vault refuses. Findings say what and where, never the value.
+* A full vault refuses, and so does a text that costs too much to analyse.
+* Findings say what and where, never the value.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from hauberk.policy import PiiPolicy
 from hauberk.structure import replace_leaves
 from hauberk_pii._finder import Finder, finder_for
 from hauberk_pii._known import Known, words_of
+from hauberk_pii._limits import TooCostlyError
 from hauberk_pii._mask import Masked, masked
 from hauberk_pii._pseudonyms import LITERAL, Grammar, MemoryVault, Value, Vault, VaultFullError
 from hauberk_pii._restore import JsonRestorer, TextRestorer, restored
@@ -96,7 +98,9 @@ class PiiPlugin:
                 for entry, segment in zip(seen, event.segments, strict=True)
             ]
         except VaultFullError as error:
-            return Decision.deny(error.problem, findings=[_full(error)])
+            return _refused("pii.vault-full", error)
+        except TooCostlyError as error:
+            return _refused("pii.too-costly", error)
         findings = [f for index, one in enumerate(done) if one for f in _findings(one, index)]
         if not any(done):
             return Decision.allow()
@@ -245,10 +249,11 @@ def _findings(done: Masked, segment: int) -> list[Finding]:
     ]
 
 
-def _full(error: VaultFullError) -> Finding:
-    return Finding(
-        rule="pii.vault-full",
+def _refused(rule: str, error: VaultFullError | TooCostlyError) -> Decision:
+    finding = Finding(
+        rule=rule,
         category="pii",
         severity=Severity.HIGH,
         explanation=f"{error.problem}. {error.remedy}",
     )
+    return Decision.deny(error.problem, findings=[finding])

@@ -16,10 +16,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-import phonenumbers
 import tldextract
 from presidio_analyzer import (
-    AnalysisExplanation,
     EntityRecognizer,
     Pattern,
     PatternRecognizer,
@@ -28,9 +26,10 @@ from presidio_analyzer import (
 from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import (
     EmailRecognizer,
-    PhoneRecognizer,
     UsPassportRecognizer,
 )
+
+from hauberk_pii._results import result_of
 
 _MAX_RUN = 1024
 """Longest stretch that an e-mail address is looked for in. Addresses have at most 320 characters
@@ -70,60 +69,6 @@ class OfflineEmailRecognizer(EmailRecognizer):
         for left, right in _mail_runs(text):
             inner = super().analyze(text[left:right], entities, nlp_artifacts, regex_flags)
             found += _shifted(inner, left)
-        return found
-
-
-class WindowedPhoneRecognizer(PhoneRecognizer):
-    """Presidio's phone recognizer, run where enough digits are.
-
-    Differs from it on purpose: a number needs seven digits, with at most four signs between two of
-    them. Presidio takes every German post code for a phone number.
-    """
-
-    _DIGIT = r"[\p{Nd}\x{10D00}-\x{1E9FF}]"
-    gates = (rf"{_DIGIT}(?:[\-xX ()./~\[\]+\x{{80}}-\x{{10FFFF}}]{{0,4}}{_DIGIT}){{6}}",)
-
-    _ENOUGH = re.compile("\\d(?:[\\-xX ()./~\\[\\]+\x80-\U0010ffff]{0,4}\\d){6}")
-    # Letters and signs that no phone number holds (those of "ext", "extension", "anexo", "int"
-    # and "x" may be part of one).
-    _RUN = re.compile(r"[^B-DF-HJ-MP-RU-WYZb-df-hj-mp-ru-wyz\"{}<>_!?&@|\r\n]{7,}")
-    _BEGINS = re.compile("\\d|[(\\[\uff08\uff3b+\uff0b#]")
-
-    def __init__(self, supported_language: str = "en") -> None:
-        super().__init__(supported_language=supported_language, name="PhoneRecognizer")
-
-    def analyze(
-        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
-    ) -> list[RecognizerResult]:
-        """Phone numbers in a text."""
-        numbers = cache(self._numbers)  # tables repeat themselves; nothing is kept after this
-        spans: set[tuple[int, int]] = set()
-        for run in self._RUN.finditer(text):
-            if self._ENOUGH.search(run[0]):
-                # One more character on each side: a letter there means that it is no number.
-                left = max(0, run.start() - 1)
-                found = numbers(text[left : run.end() + 1])
-                spans |= {(left + start, left + end) for start, end in found}
-        return EntityRecognizer.remove_duplicates(
-            [
-                result_of(self, self.supported_entities[0], start, end, self.SCORE)
-                for start, end in spans
-                if self._ENOUGH.search(text, start, end)
-            ]
-        )
-
-    def _numbers(self, run: str) -> set[tuple[int, int]]:
-        """Numbers of all regions in a run."""
-        found: set[tuple[int, int]] = set()
-        for region in self.supported_regions:
-            matcher = phonenumbers.PhoneNumberMatcher(run, region, leniency=self.leniency or 0)
-            found |= {(match.start, match.end) for match in matcher}
-            if len(found) == 1:
-                ((start, end),) = found
-                # Nothing left that could belong to a number: the other regions can only find
-                # parts of this one, which Presidio drops.
-                if not self._BEGINS.search(run, 0, start) and not self._BEGINS.search(run, end):
-                    break
         return found
 
 
@@ -231,25 +176,6 @@ class UrlCredentialsRecognizer(EntityRecognizer):
             result_of(self, "URL_CREDENTIALS", match.start(1), match.end(1), 1.0)
             for match in self._PATTERN.finditer(text)
         ]
-
-
-def result_of(
-    recognizer: EntityRecognizer, entity: str, start: int, end: int, score: float
-) -> RecognizerResult:
-    """One result, with the marks by which Presidio knows whose it is."""
-    name = str(getattr(recognizer, "name", ""))
-    return RecognizerResult(
-        entity_type=entity,
-        start=start,
-        end=end,
-        score=score,
-        # Presidio notes the context word here, and fails where there is none.
-        analysis_explanation=AnalysisExplanation(recognizer=name, original_score=score),
-        recognition_metadata={
-            RecognizerResult.RECOGNIZER_NAME_KEY: name,
-            RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id,
-        },
-    )
 
 
 def _shifted(results: list[RecognizerResult], by: int) -> Iterator[RecognizerResult]:

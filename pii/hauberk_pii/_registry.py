@@ -2,6 +2,7 @@
 
 Rules:
 * A type that we have a recognizer for is ours; the rest is Presidio's.
+* Each is bounded: where it would take too long, the text is refused.
 * National recognizers of the text's language are known beside the English and general ones.
 """
 # ruff: noqa: ARG002 - Presidio asks for these parameters
@@ -23,19 +24,21 @@ from presidio_analyzer import (
 )
 
 from hauberk import PolicyError
+from hauberk_pii._bounds import BoundedIbanRecognizer, bound
 from hauberk_pii._engine import BlankEngine, WindowedEnhancer
 from hauberk_pii._names import StructuredNameRecognizer
+from hauberk_pii._phone import WindowedPhoneRecognizer
 from hauberk_pii._recognizers import (
     OfflineEmailRecognizer,
     PlainPassportRecognizer,
     PrivateKeyRecognizer,
     SecretRecognizer,
     UrlCredentialsRecognizer,
-    WindowedPhoneRecognizer,
 )
 
 OURS: tuple[type[EntityRecognizer], ...] = (
     OfflineEmailRecognizer,
+    BoundedIbanRecognizer,
     WindowedPhoneRecognizer,
     PlainPassportRecognizer,
     SecretRecognizer,
@@ -82,6 +85,7 @@ def _language_of(kind: type[EntityRecognizer]) -> str:
 def _built(kind: type[EntityRecognizer], language: str) -> EntityRecognizer:
     make: Any = kind  # each takes its own arguments; the language is common to all
     recognizer: EntityRecognizer = make(supported_language=language)
+    bound(recognizer)
     return recognizer
 
 

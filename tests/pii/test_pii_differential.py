@@ -22,7 +22,8 @@ from presidio_analyzer.predefined_recognizers import EmailRecognizer, PhoneRecog
 
 from hauberk_pii import Span, finder_for
 from hauberk_pii._engine import BlankEngine
-from hauberk_pii._recognizers import OfflineEmailRecognizer, WindowedPhoneRecognizer, is_domain
+from hauberk_pii._phone import WindowedPhoneRecognizer
+from hauberk_pii._recognizers import OfflineEmailRecognizer, is_domain
 from hauberk_pii._visible import visible
 
 # ruff: noqa: SIM905 - one word after the other reads better here
