@@ -9,10 +9,10 @@ Rules:
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Mapping
 
+from hauberk.audit._chain import mac
 from hauberk.events import Event
 
 DIGEST_BYTES = 16
@@ -50,10 +50,10 @@ class Digester:
         # Fixed-length digests of the texts at the end: the front cannot run into them unseen.
         front = b'%d %s %s"' % (len(event.segments), _bytes(event.tool or ""), arguments)
         texts = [known.get(s.text) or self._remembered(s.text, cache) for s in event.segments]
-        return hmac.digest(self._key, front + b"".join(texts), "sha256")[:DIGEST_BYTES].hex()
+        return mac(self._key, front + b"".join(texts))[:DIGEST_BYTES].hex()
 
     def _remembered(self, text: str, cache: Cache) -> bytes:
-        digest = hmac.digest(self._key, _bytes(text), "sha256")
+        digest = mac(self._key, _bytes(text))
         # No lock: when threads race, the count is off by a few texts and nothing else.
         if cache.chars + len(text) > MAX_CACHED_CHARS:
             cache.known, cache.chars = {}, 0
@@ -70,6 +70,9 @@ def _bytes(text: str) -> bytes:
 
 def _canonical(arguments: Mapping[str, object]) -> bytes | None:
     try:
-        return json.dumps(arguments, sort_keys=True, separators=(",", ":")).encode("ascii")
+        return _CANONICAL.encode(arguments).encode("ascii")
     except (TypeError, ValueError, RecursionError):
         return None
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))

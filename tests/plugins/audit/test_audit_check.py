@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hauberk.audit._chain import Head, Keys, Row, decode_head, encode_head, genesis, seal
+from hauberk.audit._chain import Head, Keys, Row, decode_head, encode_head, genesis, mac, seal
 from hauberk.audit._check import Checker, ProblemKind
 
 COUNT = 12
@@ -112,3 +113,8 @@ def test_no_changed_head_file_passes(at: int, flip: int) -> None:
     raw = bytearray(encode_head(KEYS, HEAD))
     raw[at % len(raw)] ^= flip
     assert decode_head(KEYS, bytes(raw)) is None
+
+
+@given(st.binary(max_size=80), st.binary(max_size=200))
+def test_a_keyed_hash_is_hmac_sha256(key: bytes, message: bytes) -> None:
+    assert mac(key, message) == mac(key, message) == hmac.digest(key, message, "sha256")
