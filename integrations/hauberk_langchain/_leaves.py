@@ -56,6 +56,9 @@ _NO_TEXT = frozenset(
 _NAME = re.compile(r"[^\W\d][\w.-]{0,63}")
 """What names of fields look like. Longest seen in schemas: about forty characters."""
 
+_HOLDERS = (str, dict, list, tuple, Mapping)
+"""Values of other types hold no text."""
+
 _TEXT_TYPES = frozenset({"text", "text-plain", "non_standard"})
 """Blocks and sources of these types carry words, not bytes, under `data`."""
 
@@ -105,16 +108,23 @@ def _in_mapping(
     value: Mapping[str, object], change: Change, *, whole: bool, path: Path, depth: int
 ) -> object:
     _check(depth)
-    new = dict(value)
+    changed: dict[str, object] = {}
     for key, inner in value.items():
-        named = key in _NO_TEXT or (key == "data" and not _wordy(value))
-        if named and isinstance(inner, str) and " " not in inner and "@" not in inner:
+        if not isinstance(inner, _HOLDERS) or _is_name(key, inner, value):
             continue
-        if isinstance(inner, (Mapping, list, tuple)) and key in ("args", "input"):
-            new[key] = change_values(inner, change, path=(*path, key), depth=depth - 1)
+        if key in ("args", "input") and not isinstance(inner, str):
+            new = change_values(inner, change, path=(*path, key), depth=depth - 1)
         else:
-            new[key] = change_blocks(inner, change, whole=whole, path=(*path, key), depth=depth - 1)
-    return value if _same(list(new.values()), list(value.values())) else new
+            new = change_blocks(inner, change, whole=whole, path=(*path, key), depth=depth - 1)
+        if new is not inner:
+            changed[key] = new
+    return {**value, **changed} if changed else value
+
+
+def _is_name(key: str, inner: object, block: Mapping[str, object]) -> bool:
+    """Whether a string is no text, as its key and its looks say."""
+    named = key in _NO_TEXT or (key == "data" and not _wordy(block))
+    return named and isinstance(inner, str) and " " not in inner and "@" not in inner
 
 
 def change_values(value: object, change: Change, *, path: Path, depth: int = MAX_DEPTH) -> object:
@@ -127,17 +137,7 @@ def change_values(value: object, change: Change, *, path: Path, depth: int = MAX
         return change(path, value)
     if isinstance(value, Mapping):
         _check(depth)
-        mapping = cast("Mapping[str, object]", value)
-        new = {
-            _key(key, change, path): change_values(
-                inner, change, path=(*path, key), depth=depth - 1
-            )
-            for key, inner in mapping.items()
-        }
-        if len(new) != len(mapping):
-            raise ValueError("two keys would become one")
-        same = _same(list(new.values()), list(mapping.values())) and _same(list(new), list(mapping))
-        return value if same else new
+        return _in_values(cast("Mapping[str, object]", value), change, path=path, depth=depth)
     if isinstance(value, (list, tuple)):
         _check(depth)
         items = cast("Sequence[object]", value)
@@ -149,6 +149,22 @@ def change_values(value: object, change: Change, *, path: Path, depth: int = MAX
             return value
         return changed if isinstance(value, list) else tuple(changed)
     return value
+
+
+def _in_values(
+    values: Mapping[str, object], change: Change, *, path: Path, depth: int
+) -> Mapping[str, object]:
+    new: dict[str, object] = {}
+    same = True
+    for key, inner in values.items():
+        name, value = _key(key, change, path), inner
+        if isinstance(inner, _HOLDERS):
+            value = change_values(inner, change, path=(*path, key), depth=depth - 1)
+        same = same and name is key and value is inner
+        new[name] = value
+    if len(new) != len(values):
+        raise ValueError("two keys would become one")
+    return values if same else new
 
 
 def _key(key: Any, change: Change, path: Path) -> Any:

@@ -61,6 +61,9 @@ def write_messages(
 
 def change_message(message: M, change: Change) -> M:
     """A message with every text passed through `change`; itself when none changed."""
+    if isinstance(message.content, str) and _plain(message):
+        text = change(_CONTENT, message.content)
+        return message if text is message.content else message.model_copy(update={"content": text})
     update: dict[str, Any] = {}
     _put(update, "content", message.content, change_blocks(message.content, change, path=_CONTENT))
     if isinstance(message, AIMessage):

@@ -12,9 +12,18 @@ Rules:
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+)
 from contextlib import aclosing, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel, BaseLLM
@@ -30,6 +39,8 @@ from hauberk_langchain._messages import ChatCodec, read_messages, reported_usage
 from hauberk_langchain._run import crossing, pending, session_of
 
 _NAME_FIELDS = ("model", "model_name", "model_id", "deployment_name")
+_MAX_KINDS = 1024
+"""Classes of models whose fields are remembered."""
 _LIMIT_FIELDS = ("max_tokens", "max_output_tokens", "max_completion_tokens", "num_predict")
 
 
@@ -120,7 +131,7 @@ class Call:
 
     def rest(self) -> Call:
         """The same call, for the guards after the first."""
-        return replace(self, guards=self.guards[1:])
+        return Call(self.form, self.model, self.guards[1:], self.stop, self.manager, self.kwargs)
 
     def muted(self) -> dict[str, Any]:
         """The run manager for the provider's code: it may have children, but says nothing itself."""
@@ -326,5 +337,16 @@ def _wants_manager(method: Any) -> bool:
 
 
 def _attribute(model: object, names: tuple[str, ...], kind: type[Any]) -> Any:
-    found = (getattr(model, name, None) for name in names)
-    return next((value for value in found if isinstance(value, kind) and value), None)
+    known: Any = type(model)
+    for name in _had(known, names):
+        value = getattr(model, name, None)
+        if isinstance(value, kind) and value:
+            return value
+    return None
+
+
+@lru_cache(maxsize=_MAX_KINDS)
+def _had(kind: Any, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of `names` that a class has: pydantic takes a microsecond to say no."""
+    fields: Mapping[str, object] = getattr(kind, "model_fields", {})
+    return tuple(name for name in names if name in fields or hasattr(kind, name))

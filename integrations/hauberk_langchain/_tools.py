@@ -154,19 +154,14 @@ def tool_event(guard: Guard, tool: BaseTool, given: ToolInput, options: Mapping[
     Raises:
         BlockedError: The arguments cannot be read.
     """
-    event = Event(
-        stage=Stage.TOOL_CALL,
-        tool=tool.name,
-        session=session_of(guard, options.get("metadata"), config=options.get("config")),
-        arguments={},
-    )
+    name, metadata = tool.name, options.get("metadata")
+    session = session_of(guard, metadata, config=options.get("config"))
     try:
         arguments = _final_arguments(tool, given, options.get("tool_call_id"))
-        return Event(
-            stage=Stage.TOOL_CALL, tool=tool.name, session=event.session, arguments=arguments
-        )
     except Exception as error:  # noqa: BLE001 - what cannot be read must not run
+        event = Event(stage=Stage.TOOL_CALL, tool=name, session=session, arguments={})
         raise guard.refuse(event, "langchain adapter", error) from None
+    return Event(stage=Stage.TOOL_CALL, tool=name, session=session, arguments=arguments)
 
 
 def _final_arguments(tool: BaseTool, given: ToolInput, ident: str | None) -> dict[str, object]:
