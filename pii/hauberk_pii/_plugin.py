@@ -3,7 +3,8 @@
 Rules:
 * Every text of a prompt is masked, whoever wrote it: the application's state stays in clear, so the
   whole history comes in clear each time.
-* Answers and the arguments of tool calls get the real values back.
+* Answers and the arguments of tool calls get the real values back, once: what was restored with the
+  answer is not restored again when the tool is called.
 * A text is analysed once per session; after that it costs a digest. When something new becomes
   known, earlier texts are looked at again only if they hold a word of it.
 * A full vault refuses, and so does a text that costs too much to analyse.
@@ -86,7 +87,9 @@ class PiiPlugin:
     def open_stream(self, event: Event, *, json_string: bool) -> StreamFilter:
         """A filter that restores one text of the answer to `event` while it streams."""
         kind = JsonRestorer if json_string else TextRestorer
-        return kind(self._grammar, self._memory(event).vault)
+        memory = self._memory(event)
+        memory.restores_answers = True
+        return kind(self._grammar, memory.vault)
 
     def _mask(self, event: Event) -> Decision:
         memory = self._memory(event)
@@ -111,7 +114,9 @@ class PiiPlugin:
         return Decision.rewrite(segments=segments, findings=findings)
 
     def _restore_texts(self, event: Event) -> Decision:
-        vault = self._memory(event).vault
+        memory = self._memory(event)
+        memory.restores_answers = True
+        vault = memory.vault
         segments = tuple(
             segment.with_text(restored(segment.text, self._grammar, vault))
             for segment in event.segments
@@ -121,8 +126,12 @@ class PiiPlugin:
         return Decision.rewrite(segments=segments)
 
     def _restore_arguments(self, event: Event) -> Decision:
-        vault = self._memory(event).vault
-        arguments = event.arguments or {}
+        memory = self._memory(event)
+        if memory.restores_answers:
+            # In clear already. Restored again, a text that only looks like a pseudonym (the user's
+            # own, or an attacker's) would become somebody's value.
+            return Decision.allow()
+        vault, arguments = memory.vault, event.arguments or {}
         new = replace_leaves(arguments, lambda text: restored(text, self._grammar, vault))
         if new is arguments:
             return Decision.allow()
@@ -167,6 +176,8 @@ class _Memory:
         self, finder: Finder, grammar: Grammar, vault: Vault, allow: frozenset[str]
     ) -> None:
         self.vault = vault
+        self.restores_answers = False
+        """Answers go through the plugin in this session, with the arguments of their calls."""
         self._finder = finder
         self._grammar = grammar
         self._allow = allow
