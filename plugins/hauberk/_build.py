@@ -81,4 +81,10 @@ def _checked(plugin: object, name: str) -> Plugin:
         raise PolicyError(
             f"{name!r} is no plugin: it needs name, stages and inspect", field="plugins"
         )
+    if plugin.name != name:
+        raise PolicyError(
+            f"entry point {name!r} makes a plugin called {plugin.name!r}: one name for both, so that "
+            "`on_error` and the trail mean the same",
+            field="plugins",
+        )
     return plugin

@@ -12,21 +12,18 @@ Rules:
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
 from hauberk._build import build_plugins, build_recorder
-from hauberk._limits import over_limit
+from hauberk._check import Check, place_of
 from hauberk._stream import GuardStream
-from hauberk.decisions import Decision, Finding, Severity, Verdict
+from hauberk.decisions import Decision, Verdict
 from hauberk.errors import ApprovalRequiredError, BlockedError, BudgetExceededError
 from hauberk.events import Event, Stage
 from hauberk.plugin import (
     AsyncPlugin,
-    Entry,
     Plugin,
     Recorder,
     ReleasingPlugin,
@@ -141,7 +138,7 @@ class Guard:
 
     def check(self, event: Event) -> Decision:
         """Decide on one event, and record it. Never raises for what an event holds."""
-        run = _Run(event, self._by_stage[event.stage], self.policy, self._on_error)
+        run = Check(event, self._by_stage[event.stage], self.policy.limits, self._on_error)
         try:
             for plugin in run.plugins():
                 try:
@@ -161,7 +158,7 @@ class Guard:
 
     async def acheck(self, event: Event) -> Decision:
         """The same decision as `check`, without blocking the event loop on anyone's I/O."""
-        run = _Run(event, self._by_stage[event.stage], self.policy, self._on_error)
+        run = Check(event, self._by_stage[event.stage], self.policy.limits, self._on_error)
         try:
             for plugin in run.plugins():
                 try:
@@ -219,14 +216,14 @@ class Guard:
             try:
                 plugin.release(event)
             except Exception as error:  # noqa: BLE001 - the rest must be released all the same
-                _log.error("%s could not release: %s", plugin.name, _place(error))
+                _log.error("%s could not release: %s", plugin.name, place_of(error))
 
     def deny(self, event: Event, decision: Decision) -> BlockedError:
         """Record a refusal that was made outside a check, and give the error to raise or to show.
 
         For adapters: a tool that ran out of time, say.
         """
-        run = _Run(event, (), self.policy, self._on_error)
+        run = Check(event, (), self.policy.limits, self._on_error)
         run.refuse("adapter", decision)
         return self._refused(run)
 
@@ -235,7 +232,7 @@ class Guard:
 
         For adapters and streams: an exception inside a seam must block, never let text through.
         """
-        run = _Run(event, (), self.policy, {})
+        run = Check(event, (), self.policy.limits, {})
         run.failed(part, error)
         return self._refused(run)
 
@@ -261,7 +258,7 @@ class Guard:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _refused(self, run: _Run) -> BlockedError:
+    def _refused(self, run: Check) -> BlockedError:
         decision = run.decision()
         if self.recorder is not None:
             try:
@@ -270,7 +267,7 @@ class Guard:
                 decision = run.failed("audit", error)
         return blocked(run.event, self._settled(run, decision))
 
-    def _settled(self, run: _Run, decision: Decision) -> Decision:
+    def _settled(self, run: Check, decision: Decision) -> Decision:
         if not decision.passes:
             self.release(run.event)
             if decision.stop:
@@ -293,136 +290,6 @@ def blocked(event: Event, decision: Decision) -> BlockedError:
     else:
         kind = BlockedError
     return kind(decision, stage=event.stage.value, tool=event.tool)
-
-
-class _Run:
-    """One check under way: what was decided so far. Does no I/O."""
-
-    def __init__(
-        self,
-        event: Event,
-        plugins: tuple[Plugin, ...],
-        policy: Policy,
-        on_error: Mapping[str, OnError],
-    ) -> None:
-        self.event = event
-        self._original = event
-        self._plugins = plugins
-        self._limits = policy.limits
-        self._on_error = on_error
-        self._findings: list[Finding] = []
-        self._refusal: Decision | None = None
-        self._question: Decision | None = None
-        self._timeout_s: float | None = None
-        self._started = time.perf_counter()
-
-    def plugins(self) -> Iterator[Plugin]:
-        """Those that must still be asked: none after a refusal."""
-        tripped = self.event.session.tripped
-        if tripped is not None:
-            self.refuse("session", replace(tripped, findings=()))
-        elif limit := over_limit(self.event, self._limits):
-            self.refuse("limits", limit)
-        for plugin in self._plugins:
-            if self._refusal is not None:
-                return
-            if time.perf_counter() - self._started > self._limits.check_timeout_s:
-                self.refuse("limits", _overdue(self._limits.check_timeout_s))
-                return
-            yield plugin
-
-    def accept(self, plugin: Plugin, decision: Decision) -> None:
-        """Thread one plugin's decision through."""
-        match decision.verdict:
-            case Verdict.DENY:
-                self.refuse(plugin.name, decision)
-                return
-            case Verdict.ASK:
-                self._question = self._question or replace(decision, plugin=plugin.name)
-            case Verdict.REWRITE:
-                self.event = _rewritten(self.event, decision)
-            case Verdict.ALLOW:
-                pass
-        self._findings += decision.findings
-        if decision.timeout_s is not None:
-            self._timeout_s = min(self._timeout_s or decision.timeout_s, decision.timeout_s)
-
-    def failed(self, name: str, error: Exception) -> Decision:
-        """Something of ours (or a plugin) failed: refuse, unless the policy opens up for it.
-
-        Gives what is decided now.
-        """
-        opens = self._on_error.get(name) is OnError.ALLOW
-        finding = Finding(
-            rule="hauberk.error",
-            category="error",
-            severity=Severity.HIGH,
-            # Class and place only: a foreign message may hold the very text that is guarded.
-            explanation=f"{name} failed: {_place(error)}" + (" (on_error: allow)" if opens else ""),
-        )
-        _log.error("%s failed: %s", name, _place(error))
-        if opens:
-            self._findings.append(finding)
-        else:
-            self.refuse(name, Decision.deny(f"{name} failed", findings=[finding]))
-        return self.decision()
-
-    def entry(self, decision: Decision) -> Entry:
-        """This check, for the recorder."""
-        return Entry(
-            event=self._original,
-            decision=decision,
-            elapsed_s=time.perf_counter() - self._started,
-            time=time.time(),
-        )
-
-    def decision(self) -> Decision:
-        """What all plugins together decided."""
-        findings = tuple(self._findings)
-        if self._refusal is not None:
-            return replace(self._refusal, findings=findings)
-        if self._question is not None:
-            return replace(self._question, findings=findings)
-        changed = self.event is not self._original
-        return Decision(
-            verdict=Verdict.REWRITE if changed else Verdict.ALLOW,
-            findings=findings,
-            segments=self.event.segments if changed else None,
-            arguments=self.event.arguments if changed else None,
-            timeout_s=self._timeout_s,
-        )
-
-    def refuse(self, name: str, decision: Decision) -> None:
-        """Nothing goes on: `decision` says why."""
-        self._findings += decision.findings
-        self._refusal = replace(decision, plugin=decision.plugin or name)
-
-
-def _rewritten(event: Event, decision: Decision) -> Event:
-    new = decision.apply(event)
-    if [s.origin for s in new.segments] != [s.origin for s in event.segments]:
-        raise ValueError("a rewrite must keep the number and the origins of the segments")
-    return new
-
-
-def _overdue(limit_s: float) -> Decision:
-    finding = Finding(
-        rule="hauberk.limit-time",
-        category="limit",
-        severity=Severity.HIGH,
-        explanation=f"the check took longer than {limit_s:g} s",
-    )
-    return Decision.deny("the time limit of a check is passed", findings=[finding])
-
-
-def _place(error: Exception) -> str:
-    """Class of an error and where it was raised."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(error).__name__
-    return f"{type(error).__name__} at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
 
 
 def _ordered(plugins: Iterable[Plugin], stage: Stage) -> Iterator[Plugin]:

@@ -154,10 +154,10 @@ def test_plugin_that_raises_blocks_and_tells_no_secret(
 
 
 def test_plugin_that_raises_passes_only_where_the_policy_says_so(check: Check) -> None:
-    from hauberk.guard import _Run
+    from hauberk._check import Check as OneCheck
     from hauberk.policy import OnError
 
-    run = _Run(prompt(), (), Policy.unsafe_allow_all(), {"x": OnError.ALLOW})
+    run = OneCheck(prompt(), (), LimitsPolicy(), {"x": OnError.ALLOW})
     run.failed("x", ValueError(SECRET))
     assert run.decision().passes
     assert "on_error: allow" in run.decision().findings[0].explanation
@@ -324,3 +324,11 @@ def test_release_that_fails_does_not_keep_others_from_releasing() -> None:
     holder, event = Scripted(lambda _: Decision.allow()), prompt()
     guard(Fails(lambda _: Decision.allow()), holder).release(event)
     assert holder.released == [event.call]
+
+
+@pytest.mark.parametrize("made", [Scripted(lambda _: Decision.allow(), name="other"), object()])
+def test_entry_point_must_make_a_plugin_of_its_own_name(made: object) -> None:
+    from hauberk._build import _checked
+
+    with pytest.raises(PolicyError, match="name"):
+        _checked(made, "mine")

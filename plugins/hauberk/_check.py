@@ -1,0 +1,154 @@
+"""One check under way: what is decided so far (no I/O).
+
+Rules:
+* A refusal is final; a question waits for a refusal that beats it; rewrites are threaded through.
+* What fails refuses, unless the policy opens up for that part, and says so in a finding.
+* Of a foreign error only its class and place are told: its message may hold the guarded text.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from hauberk._limits import over_limit
+from hauberk.decisions import Decision, Finding, Severity, Verdict
+from hauberk.events import Event
+from hauberk.plugin import Entry, Plugin
+from hauberk.policy import LimitsPolicy, OnError
+
+_log = logging.getLogger("hauberk")
+
+
+class Check:
+    """What the plugins of one stage said of one event, so far."""
+
+    def __init__(
+        self,
+        event: Event,
+        plugins: tuple[Plugin, ...],
+        limits: LimitsPolicy,
+        on_error: Mapping[str, OnError],
+    ) -> None:
+        self.event = event
+        self._original = event
+        self._plugins = plugins
+        self._limits = limits
+        self._on_error = on_error
+        self._findings: list[Finding] = []
+        self._refusal: Decision | None = None
+        self._question: Decision | None = None
+        self._timeout_s: float | None = None
+        self._started = time.perf_counter()
+
+    def plugins(self) -> Iterator[Plugin]:
+        """Those that must still be asked: none after a refusal."""
+        tripped = self.event.session.tripped
+        if tripped is not None:
+            self.refuse("session", replace(tripped, findings=()))
+        elif limit := over_limit(self.event, self._limits):
+            self.refuse("limits", limit)
+        for plugin in self._plugins:
+            if self._refusal is not None:
+                return
+            if time.perf_counter() - self._started > self._limits.check_timeout_s:
+                self.refuse("limits", _overdue(self._limits.check_timeout_s))
+                return
+            yield plugin
+
+    def accept(self, plugin: Plugin, decision: Decision) -> None:
+        """Thread one plugin's decision through."""
+        match decision.verdict:
+            case Verdict.DENY:
+                self.refuse(plugin.name, decision)
+                return
+            case Verdict.ASK:
+                self._question = self._question or replace(decision, plugin=plugin.name)
+            case Verdict.REWRITE:
+                self.event = _rewritten(self.event, decision)
+            case Verdict.ALLOW:
+                pass
+        self._findings += decision.findings
+        if decision.timeout_s is not None:
+            self._timeout_s = min(self._timeout_s or decision.timeout_s, decision.timeout_s)
+
+    def failed(self, name: str, error: Exception) -> Decision:
+        """Something of ours (or a plugin) failed: refuse, unless the policy opens up for it.
+
+        Gives what is decided now.
+        """
+        opens = self._on_error.get(name) is OnError.ALLOW
+        finding = Finding(
+            rule="hauberk.error",
+            category="error",
+            severity=Severity.HIGH,
+            # Class and place only: a foreign message may hold the very text that is guarded.
+            explanation=f"{name} failed: {place_of(error)}"
+            + (" (on_error: allow)" if opens else ""),
+        )
+        _log.error("%s failed: %s", name, place_of(error))
+        if opens:
+            self._findings.append(finding)
+        else:
+            self.refuse(name, Decision.deny(f"{name} failed", findings=[finding]))
+        return self.decision()
+
+    def entry(self, decision: Decision) -> Entry:
+        """This check, for the recorder."""
+        return Entry(
+            event=self._original,
+            decision=decision,
+            elapsed_s=time.perf_counter() - self._started,
+            time=time.time(),
+        )
+
+    def decision(self) -> Decision:
+        """What all plugins together decided."""
+        findings = tuple(self._findings)
+        if self._refusal is not None:
+            return replace(self._refusal, findings=findings)
+        if self._question is not None:
+            return replace(self._question, findings=findings)
+        changed = self.event is not self._original
+        return Decision(
+            verdict=Verdict.REWRITE if changed else Verdict.ALLOW,
+            findings=findings,
+            segments=self.event.segments if changed else None,
+            arguments=self.event.arguments if changed else None,
+            timeout_s=self._timeout_s,
+        )
+
+    def refuse(self, name: str, decision: Decision) -> None:
+        """Nothing goes on: `decision` says why."""
+        self._findings += decision.findings
+        self._refusal = replace(decision, plugin=decision.plugin or name)
+
+
+def _rewritten(event: Event, decision: Decision) -> Event:
+    new = decision.apply(event)
+    if [s.origin for s in new.segments] != [s.origin for s in event.segments]:
+        raise ValueError("a rewrite must keep the number and the origins of the segments")
+    return new
+
+
+def _overdue(limit_s: float) -> Decision:
+    finding = Finding(
+        rule="hauberk.limit-time",
+        category="limit",
+        severity=Severity.HIGH,
+        explanation=f"the check took longer than {limit_s:g} s",
+    )
+    return Decision.deny("the time limit of a check is passed", findings=[finding])
+
+
+def place_of(error: Exception) -> str:
+    """Class of an error and where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    return f"{type(error).__name__} at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
