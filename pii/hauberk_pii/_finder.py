@@ -78,7 +78,7 @@ class Finder:
             PolicyError: A type or the language is not known.
         """
         from hauberk_pii._engine import LazyArtifacts  # noqa: PLC0415 - spaCy: half a second
-        from hauberk_pii._gate import Gate  # noqa: PLC0415
+        from hauberk_pii._gate import Gate, gates_of  # noqa: PLC0415
         from hauberk_pii._registry import empty_engine, recognizers_by_entity  # noqa: PLC0415
 
         self.entities = tuple(dict.fromkeys(entities))
@@ -88,7 +88,7 @@ class Finder:
         self.recognizers: list[EntityRecognizer] = list(
             dict.fromkeys(r for entity in self.entities for r in _chosen(entity, known))
         )
-        self._gate = Gate(self.recognizers)
+        self._gate = Gate((recognizer, gates_of(recognizer)) for recognizer in self.recognizers)
         self._engine: AnalyzerEngine
         self._engine, nlp = empty_engine(language)
         self._tokens = partial(LazyArtifacts, engine=nlp, language=language)

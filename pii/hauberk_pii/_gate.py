@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 import re2  # type: ignore[import-untyped]  # it ships no types
 
@@ -36,29 +36,31 @@ _ODD_CASE = re.compile("[\u0130\u0131\u017f\u212a]")
 """Letters that engines fold differently: dotted and dotless i, long s, the Kelvin sign."""
 
 
-class Gate:
-    """Which of some recognizers can match a text.
+_Item = TypeVar("_Item")
+
+
+class Gate(Generic[_Item]):
+    """Which of some things can match a text.
 
     Args:
-        recognizers: Presidio recognizers. Those with an attribute `gates` (RE2 patterns) are known
-            by these, pattern recognizers by their patterns.
+        items: Things with the RE2 patterns one of which matches wherever they do; None: not known.
     """
 
-    def __init__(self, recognizers: Iterable[EntityRecognizer]) -> None:
+    def __init__(self, items: Iterable[tuple[_Item, list[str] | None]]) -> None:
         options = re2.Options()
         options.max_mem = _MAX_MEM
         options.log_errors = False
         options.never_capture = True
         self._set = re2.Set.SearchSet(options)
-        self._all: list[EntityRecognizer] = []
-        self._always: list[EntityRecognizer] = []
-        self._owner: list[EntityRecognizer] = []
-        for recognizer in recognizers:
-            self._add(recognizer)
+        self._all: list[_Item] = []
+        self._always: list[_Item] = []
+        self._owner: list[_Item] = []
+        for item, patterns in items:
+            self._add(item, patterns)
         self._set.Compile()
 
-    def select(self, text: str) -> list[EntityRecognizer]:
-        """The recognizers that may match; the others certainly do not."""
+    def select(self, text: str) -> list[_Item]:
+        """The things that may match; the others certainly do not."""
         if not text.isascii() and _ODD_CASE.search(text):
             return self._all
         # Lone surrogates have no UTF-8 form, and no pattern asks for one.
@@ -67,15 +69,14 @@ class Gate:
             return self._always
         return [*self._always, *dict.fromkeys(self._owner[index] for index in found)]
 
-    def _add(self, recognizer: EntityRecognizer) -> None:
-        self._all.append(recognizer)
-        loose = gates_of(recognizer)
-        if loose is None:
-            self._always.append(recognizer)
+    def _add(self, item: _Item, patterns: list[str] | None) -> None:
+        self._all.append(item)
+        if patterns is None:
+            self._always.append(item)
             return
-        for pattern in loose:
+        for pattern in patterns:
             self._set.Add(pattern)
-            self._owner.append(recognizer)
+            self._owner.append(item)
 
 
 def gates_of(recognizer: EntityRecognizer) -> list[str] | None:

@@ -3,8 +3,8 @@
 Rules:
 * A number needs seven digits, with at most four signs between two of them. Presidio takes every
   German post code for a phone number.
-* A candidate is parsed for a region only if some ending of its digits is a national number there.
-  This loses nothing: parsing plain digits takes prefixes away and adds nothing.
+* A candidate is parsed for a region only if its digits are a national number there, after prefixes
+  that parsing takes away. This loses nothing: parsing adds none.
 * libphonenumber gives up on a text after 65,535 tries and reports nothing more. Here it does not:
   candidates are bounded, so a text costs time in proportion to its length.
 """
@@ -105,14 +105,14 @@ def may_be_number(candidate: str, region: str) -> bool:
     # Signs that begin an extension or an international number are the parser's business.
     if _PLAIN.fullmatch(candidate) is None:
         return True
-    endings, abroad = _national(region)
+    national, abroad = _national(region)
     digits = _NO_DIGIT.sub("", candidate)
-    return endings.search(digits) is not None or abroad.match(digits) is not None
+    return national.match(digits) is not None or abroad.match(digits) is not None
 
 
 @cache
 def _national(region: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What a national number ends in, and how calls to other countries begin."""
+    """National numbers with what may go before them, and how calls to other countries begin."""
     own = PhoneMetadata.metadata_for_region(region)
     shared = COUNTRY_CODE_TO_REGION_CODE.get(own.country_code or 0, ()) if own else ()
     known = [m for m in map(PhoneMetadata.metadata_for_region, shared) if m is not None]
@@ -120,8 +120,21 @@ def _national(region: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     # Parsing knows the rules of the region, and of the one that is first for its country code.
     if own is None or not known or not (_only_shortens(own) and _only_shortens(known[0])):
         return _ANY, _ANY
-    ending = "|".join(pattern or "" for pattern in patterns)
-    return re.compile(rf"(?:{ending})\Z", re.ASCII), re.compile(own.international_prefix or "")
+    before = _stripped(own, known[0])
+    number = "|".join(pattern or "" for pattern in patterns)
+    return (
+        re.compile(rf"{before}(?:{number})\Z", re.ASCII),
+        re.compile(own.international_prefix or ""),
+    )
+
+
+def _stripped(own: PhoneMetadata, main: PhoneMetadata) -> str:
+    """What parsing may take away before the national number: a country code, then prefixes."""
+    if own.national_prefix_transform_rule or main.national_prefix_transform_rule:
+        return r"\d*?"
+    prefixes = (own.national_prefix_for_parsing or "", main.national_prefix_for_parsing or "")
+    # Once when it looks for the country code, once when it looks for the number.
+    return rf"(?:{own.country_code})?(?:{'|'.join(prefixes)}){{0,2}}"
 
 
 def _only_shortens(metadata: PhoneMetadata) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pickle
 from time import perf_counter
 
+import phonenumbers
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from presidio_analyzer import Pattern, PatternRecognizer
 
 from hauberk import Event, Segment, Stage, Verdict
@@ -13,6 +16,7 @@ from hauberk.policy import PiiPolicy
 from hauberk_pii import PiiPlugin, TooCostlyError, finder_for
 from hauberk_pii._bounds import bound
 from hauberk_pii._limits import MAX_FINDINGS
+from hauberk_pii._phone import WindowedPhoneRecognizer, may_be_number
 
 SEEDS = (
     "@", "a://:", "://:", "a://a:@", "a:b@", "ada@", "@a.b", "<a@b>", "www.a", "http://a.",
@@ -104,3 +108,38 @@ def test_phones_after_many_failed_tries_are_found() -> None:
     """libphonenumber alone gives up after 65,535 tries, silently."""
     text = "1/ " * 40_000 + "+1 212-555-0123"
     assert finder_for(entities=("PHONE_NUMBER",)).find(text)[-1].end == len(text)
+
+
+REGIONS = tuple(WindowedPhoneRecognizer().supported_regions)
+_DIALLED = st.sampled_from(
+    ("", "0", "1", "00", "011", "44", "49", "0049", "91", "972", "55", "014", "180020", "9", "33")
+)
+
+
+@given(
+    _DIALLED, _DIALLED, st.text("0123456789", min_size=3, max_size=14), st.sampled_from("-. (/)")
+)
+@settings(max_examples=1500, deadline=None)
+def test_no_valid_number_is_left_out(abroad: str, prefix: str, number: str, sign: str) -> None:
+    """Whatever libphonenumber takes for a valid number in a region is parsed for it."""
+    candidate = abroad + prefix + number[:3] + sign + number[3:]
+    for region in REGIONS:
+        if not may_be_number(candidate, region):
+            try:
+                parsed = phonenumbers.parse(candidate, region)
+            except phonenumbers.NumberParseException:
+                continue
+            assert not phonenumbers.is_valid_number(parsed)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_example_numbers_are_parsed(region: str) -> None:
+    """libphonenumber's own examples, of every kind, dialled at home."""
+    for kind in phonenumbers.PhoneNumberType.values():
+        example = phonenumbers.example_number_for_type(region, kind)
+        if example is not None:
+            for form in (
+                phonenumbers.PhoneNumberFormat.NATIONAL,
+                phonenumbers.PhoneNumberFormat.E164,
+            ):
+                assert may_be_number(phonenumbers.format_number(example, form), region)

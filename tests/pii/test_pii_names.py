@@ -27,6 +27,16 @@ FOUND = [
     ("See you.\nBest regards,\nAda M. Byron\nHead of Sales", ["Ada M. Byron"]),
     ("done\\n\\nKind regards\\nAda Byron\\n", ["Ada Byron"]),
     ("Thanks,\nAda", ["Ada"]),
+    ("Look up the customer Tom Okafor and e-mail Ingrid Solberg her status.", ["Tom Okafor", "Ingrid Solberg"]),
+    ("The patient Jane Q. Public was seen.", ["Jane Q. Public"]),
+    ("my colleague Ada Byron", ["Ada Byron"]),
+    ("My name is Ada Byron and I'm", ["Ada Byron"]),
+    ("Dear Ada Byron,", ["Ada Byron"]),
+    ("Delete the customer Tom Okafor's record", ["Tom Okafor"]),
+    ("Ask Jean-Luc O'Neill, then tell Ana de la Cruz.", ["Jean-Luc O'Neill", "Ana de la Cruz"]),
+    ("an account holder named Zoë Müller", ["Zoë Müller"]),
+    ("Hello, this is Ada Byron from Example Industries", ["Ada Byron"]),
+    ("Please write to Dietrich Vogel about it", ["Dietrich Vogel"]),
 ]  # fmt: skip
 
 NOT_FOUND = [
@@ -34,6 +44,11 @@ NOT_FOUND = [
     "Support <support@x>", "Name: Monday", "File name: Report Final", "Customer: Please call back",
     "name: search", "I am Happy", "I am so tired", "5 ms Latency", "MS Word and Ms. word",
     "From: the beginning\nTo: the end", "To: Berlin\n", "Ada Byron went to Paris", "Hello world!",
+    "the customer Acme Tools ordered", "call Acme Inc. today", "client Nordwind GmbH", "the user Guide",
+    "Contact Us Today", "email Customer Support", "ask IT Support", "tell South Africa", "Call Now",
+    "the customer asked Monday", "patient Records Department", "contact Globex Systems Ltd",
+    "ask the Board", "user API Key", "this is San Francisco", "Customer Ada", "call Ada", "meet Mr",
+    "the customer TOM OKAFOR", "recall Ada Byron", "end-user Ada Byron", "met Ada byron",
     "user name is required", "Good morning. How Are You",
 ]  # fmt: skip
 
