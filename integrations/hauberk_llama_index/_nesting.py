@@ -5,6 +5,7 @@ agent's `_call_tool` calls the tool. The outermost guarded call does the work.
 
 Rules:
 * Only calls of the same object nest. Another guarded object is a boundary of its own.
+* A call that is over has no calls inside it any more, whatever context they were started in.
 * A tool's pass is used up by its first call: a tool that calls itself is checked again.
 * Not token/reset: generators may be closed in another context than the one they started in.
 """
@@ -25,11 +26,13 @@ class Frame:
     Entered for every piece of a stream, so a plain class: a generator costs four times as much.
     """
 
-    __slots__ = ("outer", "owner", "usage")
+    __slots__ = ("outer", "over", "owner", "usage")
 
     def __init__(self, owner: object) -> None:
         self.owner = owner
         self.outer: Frame | None = None
+        self.over = False
+        """A task that was started inside and outlives the call is not part of it."""
         self.usage: Usage | None = None
         """What the calls inside used, for outer calls whose answer does not say."""
 
@@ -39,6 +42,7 @@ class Frame:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.over = True
         _frame.set(self.outer)
 
 
@@ -49,7 +53,7 @@ _pass: ContextVar[object] = ContextVar("hauberk_llama_index_pass", default=None)
 def running(owner: object) -> Frame | None:
     """The call of this object that is under way here, or None."""
     frame = _frame.get()
-    while frame is not None and frame.owner is not owner:
+    while frame is not None and (frame.over or frame.owner is not owner):
         frame = frame.outer
     return frame
 

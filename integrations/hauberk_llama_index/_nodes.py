@@ -1,6 +1,7 @@
 """Retrieval: nodes are screened on copies, with their metadata, before anybody sees them.
 
-Two doors: the methods of a protected retriever, and `HauberkNodePostprocessor` for engines that should
+Doors: the methods of a protected retriever, those of a protected engine's postprocessors (for the
+nodes that they bring in), and `HauberkNodePostprocessor` for engines that should
 have nothing else guarded.
 
 Rules:
@@ -15,7 +16,7 @@ from pickle import PicklingError
 from typing import Any, NoReturn, Self, SupportsIndex
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from pydantic import PrivateAttr
 from typing_extensions import override
 
@@ -38,6 +39,27 @@ def retriever_methods(_: type, guard: Guard, above: Above) -> Methods:
         return await _ascreened(guard, nodes)
 
     return {"retrieve": retrieve, "aretrieve": aretrieve}
+
+
+def postprocessor_methods(_: type, guard: Guard, above: Above) -> Methods:
+    """The methods of a guarded postprocessor: some fetch nodes that no retriever has given."""
+
+    def postprocess_nodes(self: Any, nodes: Any, *args: Any, **kwargs: Any) -> Any:
+        known = _texts(nodes)
+        done = above(self).postprocess_nodes(nodes, *args, **kwargs)
+        return done if _texts(done) <= known else list(_screened(guard, done))
+
+    async def apostprocess_nodes(self: Any, nodes: Any, *args: Any, **kwargs: Any) -> Any:
+        known = _texts(nodes)
+        done = await above(self).apostprocess_nodes(nodes, *args, **kwargs)
+        return done if _texts(done) <= known else list(await _ascreened(guard, done))
+
+    return {"postprocess_nodes": postprocess_nodes, "apostprocess_nodes": apostprocess_nodes}
+
+
+def _texts(nodes: Sequence[NodeWithScore]) -> set[str]:
+    """What a model would read of these nodes."""
+    return {one.node.get_content(MetadataMode.ALL) for one in nodes}
 
 
 class HauberkNodePostprocessor(BaseNodePostprocessor):

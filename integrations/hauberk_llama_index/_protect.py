@@ -26,7 +26,11 @@ from pydantic import BaseModel
 
 from hauberk.guard import Guard
 from hauberk_llama_index._models import model_methods
-from hauberk_llama_index._nodes import retriever_methods
+from hauberk_llama_index._nodes import (
+    HauberkNodePostprocessor,
+    postprocessor_methods,
+    retriever_methods,
+)
 from hauberk_llama_index._runs import engine_methods, index_door, run_door
 from hauberk_llama_index._swap import Door, guard_of, require_free, swap, unswap
 from hauberk_llama_index._tools import tool_methods
@@ -124,6 +128,8 @@ _DOORS: tuple[tuple[type, Door | None], ...] = (
     (LLM, model_methods),
     (BaseTool, tool_methods),
     (BaseRetriever, retriever_methods),
+    (HauberkNodePostprocessor, None),
+    (BaseNodePostprocessor, postprocessor_methods),
     (BaseIndex, _INDEX),
     (BaseQueryEngine, engine_methods),
     (BaseChatEngine, engine_methods),

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
 from llama_index.core.tools import AsyncBaseTool
@@ -68,23 +68,32 @@ def run_door(attach: Attach) -> Door:
 
 
 def _last_steps(base: type, guard: Guard, above: Above) -> Methods:
-    """The steps in which agents end: they swallow what their structured output raises."""
-    return {
-        name: _told(getattr(base, name), guard, above)
-        for name in ("parse_agent_output", "aggregate_tool_results")
-        if hasattr(getattr(base, name, None), "_step_config")
-    }
+    """The step in which agents end: it swallows what their structured output raises."""
+    inner = getattr(base, "parse_agent_output", None)
+    if not hasattr(inner, "_step_config"):
+        return {}
 
-
-def _told(inner: Callable[..., Any], guard: Guard, above: Above) -> Callable[..., Any]:
-    @wraps(inner)  # with what makes it a step
+    @wraps(cast("Callable[..., Any]", inner))  # with what makes it a step
     async def step(self: Any, *args: Any, **kwargs: Any) -> Any:
-        done = await getattr(above(self), inner.__name__)(*args, **kwargs)
-        if isinstance(done, StopEvent) and (session := Session.current()) is not None:
+        done = await above(self).parse_agent_output(*args, **kwargs)
+        session = Session.current()
+        if session is not None and isinstance(done, StopEvent) and _lacks_shape(self, done):
             guard.require_open(session)
         return done
 
-    return step
+    return {"parse_agent_output": step}
+
+
+def _lacks_shape(agent: Any, done: Any) -> bool:
+    """Whether a run ended without the structured output that it should have.
+
+    Only then: another run may have ended the session while this one went well.
+    """
+    if getattr(done.result, "structured_response", None) is not None:
+        return False
+    agents = (agent, *getattr(agent, "agents", {}).values())
+    names = ("output_cls", "structured_output_fn")
+    return any(getattr(one, name, None) is not None for one in agents for name in names)
 
 
 # --- engines and indexes --------------------------------------------------------------------------

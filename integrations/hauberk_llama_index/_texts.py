@@ -5,9 +5,10 @@ the text's place in a copy. So a text is written exactly where it was read.
 
 Rules:
 * The value that was given is never changed; whatever holds no new text is shared with the copy.
-* Names and addresses (tool names, ids, roles) are no texts. Keys of mappings stay.
+* Names and addresses (tool names, ids, roles) are no texts. Keys of mappings that read like the
+  name of a field stay; others are texts.
 * JSON inside a string is opened: its texts are shown one by one, and escaped again when written.
-* Bytes, images, audio, generators and objects of unknown kind are left alone and never consumed.
+* Bytes, pixels, sound, generators and objects of unknown kind are left alone and never consumed.
 * Nesting is bounded.
 """
 
@@ -20,13 +21,16 @@ from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, cast
 
 from llama_index.core.base.llms.types import (
+    AudioBlock,
     BaseContentBlock,
     CitableBlock,
     CitationBlock,
     DocumentBlock,
+    ImageBlock,
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
+    VideoBlock,
 )
 from llama_index.core.schema import BaseNode, MetadataMode, Node, NodeWithScore, TextNode
 from llama_index.core.tools import ToolOutput
@@ -46,6 +50,9 @@ CALL_ADDRESSES = ADDRESSES | {"name", "tool_name", "tool_id"}
 """The same inside a tool call or on a tool's message, where `name` is the tool's."""
 _SEALED = frozenset({"signature", "encrypted_content"})
 """Fields of a thinking block that the provider checks: a changed one makes the call fail."""
+
+_TEMPLATES = ("text_template", "metadata_template", "metadata_separator", "metadata_seperator")
+"""Fields of nodes (one spelt as LlamaIndex spells it) with words around a text and its metadata."""
 
 
 # --- reading and writing ------------------------------------------------------------------------
@@ -84,7 +91,7 @@ def segment(text: str, where: str, origin: str) -> Segment:
 
 
 def in_block(block: BaseContentBlock, visit: Visit, where: str, origin: str) -> BaseContentBlock:
-    """Walk one content block. Media and cache points hold no text."""
+    """Walk one content block. Media hold no text but their address; cache points none."""
     match block:
         case TextBlock():
             return updated(block, text=visit(block.text, where, origin))
@@ -96,8 +103,18 @@ def in_block(block: BaseContentBlock, visit: Visit, where: str, origin: str) -> 
         case CitableBlock() | CitationBlock() | DocumentBlock():
             # Material handed over inside a message is a document, whoever hands it over.
             return _in_document(block, visit, where, _document(where, origin))
+        case ImageBlock() | AudioBlock() | VideoBlock():
+            return updated(block, url=_in_url(block.url, visit, where, origin))
         case _:
             return block
+
+
+def _in_url(url: object, visit: Visit, where: str, origin: str) -> object:
+    """Walk an address that a model is sent to. One that holds the medium itself is no text."""
+    if url is None or str(url).startswith("data:"):
+        return url
+    new = visit(str(url), f"{where}.url", origin)
+    return url if new == str(url) else new
 
 
 def _document(where: str, origin: str) -> str:
@@ -146,8 +163,11 @@ class Extras:
             raise TooDeepError
         if isinstance(value, Mapping):
             named = cast("Mapping[str, object]", value)
-            new = {key: self._field(key, item, where, skip, depth) for key, item in named.items()}
-            return value if same(new.values(), named.values()) else new
+            return _in_mapping(
+                named,
+                lambda at, item: self._field(at[1:], item, where, skip, depth),
+                lambda key: self._visit(key, f"{where}.*", self._origin),
+            )
         if isinstance(value, (list, tuple)):
             items = cast("Sequence[object]", value)
             return each(items, lambda at, v: self.walk(v, f"{where}{at}", skip, depth - 1))
@@ -199,6 +219,7 @@ def _in_value(value: object, visit: Visit, where: str, origin: str, depth: int) 
         return visit(value, where, origin)
     if depth <= 0:
         raise TooDeepError
+    new: object
 
     def inside(at: str, inner: object) -> object:
         return _in_value(inner, visit, f"{where}{at}", origin, depth - 1)
@@ -206,16 +227,38 @@ def _in_value(value: object, visit: Visit, where: str, origin: str, depth: int) 
     match value:
         case Mapping():
             named = cast("Mapping[object, object]", value)
-            new = {key: inside(f".{key}", inner) for key, inner in named.items()}
-            return named if same(new.values(), named.values()) else new
+            new = _in_mapping(named, inside, lambda key: visit(key, f"{where}.*", origin))
+        case set() | frozenset():
+            items = list(cast("Iterable[object]", value))
+            found = each(items, inside)
+            new = cast("object", value) if found is items else type(value)(found)
         case list() | tuple():
-            return each(cast("Sequence[object]", value), inside)
+            new = each(cast("Sequence[object]", value), inside)
         case NodeWithScore() | BaseNode():
-            return in_node(value, visit, where, origin)
+            new = in_node(value, visit, where, origin)
         case BaseContentBlock():
-            return in_block(value, visit, where, origin)
+            new = in_block(value, visit, where, origin)
         case _:
-            return _in_object(value, inside)
+            new = _in_object(value, inside)
+    return new
+
+
+def _in_mapping(
+    named: Mapping[Any, Any], inside: Callable[[str, Any], Any], visit: Callable[[str], str]
+) -> Mapping[Any, Any]:
+    """Walk keys and values. Places do not repeat a key that is a text: it may be a personal one."""
+    new = [
+        (visit(key), inside(".*", value)) if _is_text(key) else (key, inside(f".{key}", value))
+        for key, value in named.items()
+    ]
+    if same((key for key, _ in new), named.keys()) and same((v for _, v in new), named.values()):
+        return named
+    return dict(new)
+
+
+def _is_text(key: object) -> bool:
+    """Whether a key of a mapping is a text: an address or a sentence, not the name of a field."""
+    return isinstance(key, str) and bool(key) and not key.isidentifier()
 
 
 def _all_fields(model: BaseModel) -> Iterable[tuple[str, Any]]:
@@ -284,19 +327,38 @@ def in_node(node: T, visit: Visit, where: str, origin: str) -> T:
     """Walk one node, with or without its score."""
     if isinstance(node, NodeWithScore):
         return cast("T", updated(node, node=in_node(node.node, visit, where, origin)))
-    if not isinstance(node, BaseNode):
-        return node
+    return (
+        cast("T", _in_base_node(node, visit, where, origin)) if isinstance(node, BaseNode) else node
+    )
+
+
+def _in_base_node(node: BaseNode, visit: Visit, where: str, origin: str) -> BaseNode:
     metadata = in_value(node.metadata, visit, f"{where}.metadata", origin)
+    node = _in_templates(node, visit, where, origin)
     match node:
         case TextNode():
             text = visit(node.text, f"{where}.text", origin)
-            return cast("T", updated(node, text=text, metadata=metadata))
+            return updated(node, text=text, metadata=metadata)
         case Node() if node.text_resource is not None and node.text_resource.text is not None:
             text = visit(node.text_resource.text, f"{where}.text", origin)
             resource = updated(node.text_resource, text=text)
-            return cast("T", updated(node, text_resource=resource, metadata=metadata))
+            return updated(node, text_resource=resource, metadata=metadata)
         case _:
-            return cast("T", _in_strange_node(node, metadata, visit, f"{where}.text", origin))
+            return _in_strange_node(node, metadata, visit, f"{where}.text", origin)
+
+
+def _in_templates(node: BaseNode, visit: Visit, where: str, origin: str) -> BaseNode:
+    """Walk what a node brings along to be written around its text, where it is not the usual."""
+    found = {name: getattr(node, name, None) for name in _TEMPLATES}
+    usual = type(node).model_fields
+    return updated(
+        node,
+        **{
+            name: visit(text, f"{where}.{name}", origin)
+            for name, text in found.items()
+            if isinstance(text, str) and text and text != usual[name].default
+        },
+    )
 
 
 def _in_strange_node(
