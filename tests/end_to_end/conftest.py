@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,7 @@ class World:
     guard: Guard
     path: Path
 
-    def run(
+    def run(  # noqa: PLR0913 - the axes of the tests
         self,
         text: str,
         replies: Sequence[Reply | str] = ("ok",),
@@ -142,7 +143,7 @@ def _langchain(
 
 
 def _lc_tool(tool: Any) -> StructuredTool:
-    if asyncio.iscoroutinefunction(tool):
+    if inspect.iscoroutinefunction(tool):
         return StructuredTool.from_function(coroutine=tool, name="work", description="Work.")
     return StructuredTool.from_function(tool, name="work", description="Work.")
 
@@ -178,15 +179,15 @@ async def _llama_index(
 ) -> Outcome:
     tool, done = work
     tools: list[Any] = []
-    if asyncio.iscoroutinefunction(tool):
+    if inspect.iscoroutinefunction(tool):
         tools = [FunctionTool.from_defaults(async_fn=tool, name="work")]
     elif tool is not None:
         tools = [FunctionTool.from_defaults(tool, name="work")]
-    agent = FunctionAgent(tools=tools, llm=llm, streaming=mode == "streaming")
+    agent: Any = FunctionAgent(tools=tools, llm=llm, streaming=mode == "streaming")
     if guard is not None:
         hauberk_llama_index.protect(agent, guard)
     outcome = Outcome()
-    handler = agent.run(text)
+    handler = agent.run(user_msg=text)
     async for event in handler.stream_events():
         if isinstance(event, AgentStream):
             outcome.shown += event.delta

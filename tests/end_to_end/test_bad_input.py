@@ -84,9 +84,7 @@ def test_a_deep_value_that_a_tool_gives_to_code_is_withheld(make: Any, kit: Any)
     assert [record.stage for record in world.denied()] == ["tool_result"]
 
 
-def test_arguments_that_are_nested_too_deeply_reach_no_tool(
-    make: Any, kit: Any, door: str
-) -> None:
+def test_arguments_that_are_nested_too_deeply_reach_no_tool(make: Any, kit: Any, door: str) -> None:
     ran: list[object] = []
 
     def work(data: Any = None) -> str:

@@ -135,7 +135,7 @@ RESULTS: dict[str, Any] = {
     "nan": lambda: float("nan"),
     "set": lambda: {"a"},
     "generator": lambda: iter(["a", "b"]),
-    "endless generator": lambda: itertools.count(),
+    "endless generator": lambda: iter(itertools.count()),
     "dataclass": Odd,
     "hostile": Hostile,
     "class": lambda: Odd,
@@ -168,9 +168,7 @@ def _tool(framework: str, world: Any, work: Any) -> Any:
 
 @pytest.mark.parametrize("framework", ["langchain", "llama-index"])
 @pytest.mark.parametrize("kind", ["None", "bytes", "number", "set", "dataclass", "class"])
-def test_code_that_calls_a_tool_gets_its_very_result(
-    make: Any, framework: str, kind: str
-) -> None:
+def test_code_that_calls_a_tool_gets_its_very_result(make: Any, framework: str, kind: str) -> None:
     world = make("langchain protect invoke")
     result = RESULTS[kind]()
     assert _tool(framework, world, lambda: result) is result

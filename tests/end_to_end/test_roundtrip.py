@@ -39,9 +39,31 @@ VALUES = (
     "DE89370400440532013000",
 )
 WORDS = (
-    *("the", "order", "of", "Tuesday", "is late", "card", "mail", "12.30", "Zoë", "漢字", "😀", "\x00"),
+    *(
+        "the",
+        "order",
+        "of",
+        "Tuesday",
+        "is late",
+        "card",
+        "mail",
+        "12.30",
+        "Zoë",
+        "漢字",
+        "😀",
+        "\x00",
+    ),
     *("<EMAIL_ADDRESS_1>", "EMAIL_ADDRESS_1", "<CREDIT_CARD_2>", "&lt;PERSON_1&gt;", "<LITERAL_1>"),
-    *("\\u003cEMAIL_ADDRESS_1\\u003e", "<email address 1>", "<", ">", "<E", "<EMAIL_", "_1>", "&lt;"),
+    *(
+        "\\u003cEMAIL_ADDRESS_1\\u003e",
+        "<email address 1>",
+        "<",
+        ">",
+        "<E",
+        "<EMAIL_",
+        "_1>",
+        "&lt;",
+    ),
     *('"', "\\", "{", "}", "\\n", "PERSON\\_1", "EMAIL_ADDRESS_12", "xEMAIL_ADDRESS_1", "\ud800"),
 )
 GAPS = (" ", "\n", ", ", " (", "; ")
@@ -173,7 +195,7 @@ def test_any_conversation_goes_round(make: Any, framework: Callable[..., Any]) -
     world = make("langchain protect invoke")
     guard: Guard = world.guard
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(turns=_turns, size=st.integers(1, 40))
     def holds(turns: list[tuple[str, str]], size: int) -> None:
         echo = Echo()
@@ -205,7 +227,9 @@ def test_any_argument_reaches_its_tool_and_any_result_the_reader(make: Any, fram
     """A session: what the model read under pseudonyms, tools get in clear, at any depth."""
     world = make(f"{framework} protect " + ("invoke" if framework == "langchain" else "streaming"))
 
-    @settings(max_examples=EXAMPLES // 4, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=EXAMPLES // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
     @given(asked=_prose, told=_prose)
     # Restored with the answer, and again at the tool, these became the address.
     @example(asked="<EMAIL_ADDRESS_1> ada@example.com ", told="x")
