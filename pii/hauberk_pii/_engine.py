@@ -7,7 +7,7 @@ Rules:
 * No model is loaded and nothing is downloaded.
 * Context words are looked for in a stretch of text before a match, not in the whole text; the
   stretch grows until it holds as many words as Presidio looks at.
-* A result that is certain needs no context, and no words are made for it.
+* A result that is certain, or whose recognizer has no context words, costs no words.
 * No text reaches a log line.
 """
 # ruff: noqa: ARG002 - Presidio asks for these parameters
@@ -255,7 +255,7 @@ class WindowedEnhancer(LemmaContextAwareEnhancer):
     ) -> list[RecognizerResult]:
         """Better scores for those results that have a word of their recognizer before them."""
         check_findings(len(raw_results))
-        certain, open_ = _by_need(raw_results)
+        certain, open_ = _by_need(raw_results, recognizers)
         if not open_:
             return certain
         if isinstance(nlp_artifacts, LazyArtifacts):
@@ -281,12 +281,17 @@ class WindowedEnhancer(LemmaContextAwareEnhancer):
 
 
 def _by_need(
-    results: list[RecognizerResult],
+    results: list[RecognizerResult], recognizers: list[EntityRecognizer]
 ) -> tuple[list[RecognizerResult], list[RecognizerResult]]:
     """Those whose score no context can raise, and the others."""
     best = LemmaContextAwareEnhancer.MAX_SCORE
-    certain = [result for result in results if result.score >= best]
-    return certain, [result for result in results if result.score < best]
+    telling = {recognizer.id for recognizer in recognizers if recognizer.context}
+    certain: list[RecognizerResult] = []
+    open_: list[RecognizerResult] = []
+    for result in results:
+        owner = result.recognition_metadata[RecognizerResult.RECOGNIZER_IDENTIFIER_KEY]
+        (open_ if result.score < best and owner in telling else certain).append(result)
+    return certain, open_
 
 
 # Both start where a chunk starts and never go back: linear in the text.
