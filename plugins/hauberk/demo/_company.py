@@ -26,7 +26,7 @@ from hauberk.demo._trace import Action
 
 _DATA = files("hauberk.demo") / "company"
 FIELDS = ("name", "email", "phone", "iban", "card", "order_status")
-_PERSONAL = ("name", "email", "phone", "iban", "card")
+_PERSONAL = ("email", "phone", "iban", "card")
 _PASSAGES = 2
 """Passages that a search gives."""
 
@@ -134,10 +134,10 @@ class Company:
 
 @cache
 def personal_values() -> frozenset[str]:
-    """Every name, mail address, phone number, bank account and card number of a customer.
+    """Every mail address, phone number, bank account and card number of a customer.
 
-    No rule finds every name without a language model, and none is promised: in this company's
-    texts and tasks something announces each of them.
+    Names are not among them: without a language model no rule finds every name, and none is
+    promised.
     """
     with Company() as company:
         return frozenset(
