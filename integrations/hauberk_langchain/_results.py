@@ -148,8 +148,8 @@ def screened(guard: Guard, event: Event, value: object) -> object:
 def _each(guard: Guard, event: Event, source: Iterator[object]) -> Iterator[object]:
     codec = ResultCodec(event.tool or "")
     for item in source:
-        segments = codec.read(item)
         with hard_stops:
+            segments = _item(guard, event, codec, item)
             done = guard.require(event.returned(segments)).segments
         yield item if done == segments else codec.write(item, done)
 
@@ -159,7 +159,14 @@ async def _aeach(
 ) -> AsyncIterator[object]:
     codec = ResultCodec(event.tool or "")
     async for item in source:
-        segments = codec.read(item)
         with hard_stops:
+            segments = _item(guard, event, codec, item)
             done = (await guard.arequire(event.returned(segments))).segments
         yield item if done == segments else codec.write(item, done)
+
+
+def _item(guard: Guard, event: Event, codec: ResultCodec, item: object) -> tuple[Segment, ...]:
+    try:
+        return codec.read(item)
+    except Exception as error:  # noqa: BLE001 - what cannot be read must not be shown
+        raise guard.refuse(event.returned(()), "langchain adapter", error) from None

@@ -23,13 +23,14 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from llama_index.core.tools import AsyncBaseTool, BaseTool, FunctionTool, ToolOutput
+from llama_index.core.tools.function_tool import sync_to_async
 from llama_index.core.tools.types import BaseToolAsyncAdapter
 from llama_index.core.workflow import Context
 from pydantic import BaseModel, ValidationError
 
 from hauberk.decisions import Decision, Finding, Severity
 from hauberk.events import Event, Stage
-from hauberk.flows import Refused, arun_tool, run_tool
+from hauberk.flows import Refused, acall_apart, arun_tool, call_within, run_tool, time_limit
 from hauberk.guard import Guard
 from hauberk.structure import MAX_DEPTH
 from hauberk_llama_index._codecs import OutputCodec
@@ -188,7 +189,16 @@ def tool_methods(base: type, guard: Guard, above: Above) -> Methods:
         return call_tool(guard, wish(self, args, kwargs), lambda a, k: run(*a, **k))
 
     async def acall(self: BaseTool, *args: Any, **kwargs: Any) -> Any:
-        run = above(self).acall
+        over = above(self)
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            apart = time_limit() is not None and _is_handed_over(self)
+            return (
+                acall_apart(lambda: over.call(*args, **kwargs))
+                if apart
+                else over.acall(*args, **kwargs)
+            )
+
         if take_pass(self):
             return await run(*args, **kwargs)
         return await acall_tool(guard, wish(self, args, kwargs), lambda a, k: run(*a, **k))
@@ -196,12 +206,23 @@ def tool_methods(base: type, guard: Guard, above: Above) -> Methods:
     def dunder_call(self: BaseTool, *args: Any, **kwargs: Any) -> Any:
         run = above(self).__call__
         if take_pass(self):
-            return run(*args, **kwargs)
+            # In a thread of the loop's pool, where an agent has put it.
+            return call_within(time_limit(), lambda: run(*args, **kwargs))
         return call_tool(guard, wish(self, args, kwargs), lambda a, k: run(*a, **k))
 
     if issubclass(base, AsyncBaseTool):
         return {"call": call, "acall": acall}  # `__call__` goes to `call`
     return {"__call__": dunder_call}
+
+
+_HANDED_OVER = sync_to_async(print).__code__
+
+
+def _is_handed_over(tool: BaseTool) -> bool:
+    """Whether the async form of this tool only hands its sync function to the loop's pool."""
+    if not isinstance(tool, FunctionTool):
+        return False
+    return getattr(tool.async_fn, "__code__", None) is _HANDED_OVER
 
 
 # --- arguments ----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -234,7 +234,19 @@ def call_within(limit_s: float | None, call: Callable[[], T]) -> T:
     """
     if limit_s is None:
         return call()
+    future = _started(call)
+    if not _wait(future, limit_s):
+        raise ToolTimeoutError(limit_s)
+    return future.result()
+
+
+def _started(call: Callable[[], T]) -> Future[T]:
+    """`call`, under way in a daemon thread of its own.
+
+    A pool would fill up with tools that hang, and would wait for them when the process ends.
+    """
     future: Future[T] = Future()
+    future.set_running_or_notify_cancel()  # from now on nobody can cancel it, only stop waiting
     context = copy_context()
 
     def work() -> None:
@@ -243,12 +255,8 @@ def call_within(limit_s: float | None, call: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 - handed to the waiter
             future.set_exception(error)
 
-    # A daemon thread of its own: a pool would fill up with tools that hang, and would wait for
-    # them when the process ends.
     threading.Thread(target=work, name="hauberk-tool", daemon=True).start()
-    if not _wait(future, limit_s):
-        raise ToolTimeoutError(limit_s)
-    return future.result()
+    return future
 
 
 def _wait(future: Future[T], limit_s: float) -> bool:
@@ -266,7 +274,12 @@ async def acall_within(limit_s: float | None, call: Callable[[], Awaitable[T]]) 
     """
     if limit_s is None:
         return await call()
-    task = asyncio.ensure_future(call())
+
+    async def work() -> T:
+        _limit.set(limit_s)
+        return await call()
+
+    task = asyncio.create_task(work())
     try:
         done, _ = await asyncio.wait({task}, timeout=limit_s)
     except asyncio.CancelledError:
@@ -278,6 +291,23 @@ async def acall_within(limit_s: float | None, call: Callable[[], Awaitable[T]]) 
         task.add_done_callback(_forget)
         raise ToolTimeoutError(limit_s)
     return task.result()
+
+
+_limit: ContextVar[float | None] = ContextVar("hauberk_tool_limit", default=None)
+
+
+def time_limit() -> float | None:
+    """The time limit that this code runs within on an event loop, in seconds; None without one.
+
+    For adapters of frameworks that hand a sync tool to the loop's thread pool: a tool that hangs
+    there would be waited for when the loop ends. They use `call_within` or `acall_apart` instead.
+    """
+    return _limit.get()
+
+
+async def acall_apart(call: Callable[[], T]) -> T:
+    """Await a sync `call` in a thread of its own, which nothing waits for when the loop ends."""
+    return await asyncio.wrap_future(_started(call))
 
 
 def _forget(task: asyncio.Future[T]) -> None:
