@@ -72,6 +72,33 @@ class OfflineEmailRecognizer(EmailRecognizer):
         return found
 
 
+class UrlEmailRecognizer(PatternRecognizer):
+    """E-mail addresses in paths and queries of URLs, percent-encoded ones too.
+
+    Presidio's pattern takes the URL before the address along, and then finds no domain in it:
+    `https://img.test/a.png?q=ada@example.com` has none for it.
+    """
+
+    # A space, a quote or a delimiter of a URL ends what is before and after.
+    _ADDRESS = (
+        r"[A-Za-z0-9][A-Za-z0-9._+\-]{0,63}(?:@|%40)(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,63}"
+    )
+    PATTERNS = (Pattern("E-mail in a URL", rf"(?<=[/?=&#;])(?:{_ADDRESS})(?![A-Za-z0-9\-])", 1.0),)
+    gates = (rf"[/?=&#;]{_ADDRESS}",)
+
+    def __init__(self, supported_language: str = "en") -> None:
+        super().__init__(
+            supported_entity="EMAIL_ADDRESS",
+            patterns=list(self.PATTERNS),
+            supported_language=supported_language,
+            global_regex_flags=0,
+        )
+
+    def validate_result(self, pattern_text: str) -> bool:
+        """Whether the domain is one."""
+        return is_domain(pattern_text.replace("%40", "@"))
+
+
 class PlainPassportRecognizer(UsPassportRecognizer):
     """Presidio's US passports, with context words that do not sit inside "status" and "customer"."""
 

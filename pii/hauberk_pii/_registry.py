@@ -34,10 +34,12 @@ from hauberk_pii._recognizers import (
     PrivateKeyRecognizer,
     SecretRecognizer,
     UrlCredentialsRecognizer,
+    UrlEmailRecognizer,
 )
 
 OURS: tuple[type[EntityRecognizer], ...] = (
     OfflineEmailRecognizer,
+    UrlEmailRecognizer,
     BoundedIbanRecognizer,
     WindowedPhoneRecognizer,
     PlainPassportRecognizer,
