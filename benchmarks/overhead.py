@@ -115,16 +115,16 @@ def langchain_variants(folder: Path) -> list[Variant]:
 
         return create_agent(BrainChatModel(brain=brain()), [look_up], middleware=middleware)
 
-    def variant(name: str, graph: Any, guard: Guard | None = None, **config: Any) -> Variant:
+    def variant(name: str, graph: Any, **config: Any) -> Variant:
         def ask(number: int) -> dict[str, Any]:
             return {"messages": [("user", TEXT if number < 0 else f"{TEXT} No. {number}")]}
 
         def run(number: int) -> object:
-            with _session(guard, number).active():
+            with _session(number).active():
                 return graph.invoke(ask(number), config)
 
         async def arun(number: int) -> object:
-            async with _session(guard, number).active():
+            async with _session(number).active():
                 return await graph.ainvoke(ask(number), config)
 
         return Variant(name, run, arun)
@@ -142,11 +142,10 @@ def langchain_variants(folder: Path) -> list[Variant]:
         variant(
             "hauberk: callback handler",
             agent(),
-            handler,
             callbacks=[HauberkCallbackHandler(handler)],
         ),
-        variant("hauberk: middleware", agent(HauberkMiddleware(middleware)), middleware),
-        variant("hauberk: protect", protect(agent(), protected), protected),
+        variant("hauberk: middleware", agent(HauberkMiddleware(middleware))),
+        variant("hauberk: protect", protect(agent(), protected)),
     ]
 
 
@@ -172,7 +171,7 @@ def llama_index_variants(folder: Path) -> list[Variant]:
 
     def variant(name: str, one: Any) -> Variant:
         async def arun(number: int) -> object:
-            async with _session(None, number).active():
+            async with _session(number).active():
                 return await one.run(TEXT if number < 0 else f"{TEXT} No. {number}")
 
         return Variant(name, lambda number: asyncio.run(arun(number)), arun)
@@ -184,9 +183,8 @@ def llama_index_variants(folder: Path) -> list[Variant]:
 _WARM = Session()
 
 
-def _session(guard: Guard | None, number: int) -> Session:
+def _session(number: int) -> Session:
     """A fresh session for a numbered run; always the same one for warm runs (number < 0)."""
-    del guard
     return _WARM if number < 0 else Session()
 
 
@@ -302,7 +300,7 @@ def where(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
         guard = Guard(Policy.unsafe_allow_all(), plugins=plugins, recorder=recorder)
         agent: Any = protect(create_agent(BrainChatModel(brain=brain()), [look_up]), guard)
         for number in range(rounds):
-            with _session(None, -1 if key == "warm" else number).active():
+            with _session(-1 if key == "warm" else number).active():
                 text = TEXT if key == "warm" else f"{TEXT} No. {number}"
                 agent.invoke({"messages": [("user", text)]})
         parts = {

@@ -61,14 +61,3 @@ def _uncovered(span: Span, kept: list[Span]) -> Iterator[Span]:
         index += 1
     if at < span.end:
         yield replace(span, start=at)
-
-
-def joined(span: Span, spans: Iterable[Span]) -> Span:
-    """A span grown over all of `spans`, with the type and score of the first of them."""
-    others = sorted(spans)
-    return Span(
-        min(span.start, *(o.start for o in others)),
-        max(span.end, *(o.end for o in others)),
-        others[0].type,
-        others[0].score,
-    )

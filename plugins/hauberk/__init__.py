@@ -7,9 +7,10 @@ plugin, no Presidio and no model.
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING
+
+from hauberk._lazy import loaded
 
 if TYPE_CHECKING:
     from hauberk.decisions import Decision, Finding, Severity, Verdict
@@ -79,9 +80,4 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Load a public name on first use: `import hauberk` stays fast."""
-    for module, names in _HOMES.items():
-        if name in names:
-            value: object = getattr(import_module(f"hauberk.{module}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module 'hauberk' has no attribute {name!r}")
+    return loaded(__name__, _HOMES, name)

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import ContextVar
 from threading import RLock
-from typing import TYPE_CHECKING, Self, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 from uuid import uuid4
 
 if TYPE_CHECKING:
@@ -143,12 +143,3 @@ class Sessions:
             while len(self._known) > self._limit:
                 self._known.popitem(last=False)
             return session
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def clear(self) -> Self:
-        """Forget every session."""
-        with self._lock:
-            self._known.clear()
-        return self

@@ -36,10 +36,6 @@ class Attack:
     harm: Callable[[Trace], str]
     """The harm that was done, in a few words, read from the effects; empty when there is none."""
 
-    def succeeded(self, trace: Trace) -> bool:
-        """Whether the harm was done."""
-        return bool(self.harm(trace))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Honest:

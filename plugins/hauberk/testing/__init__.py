@@ -11,8 +11,9 @@ Names are loaded on first use: importing this package imports neither pytest nor
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from hauberk._lazy import loaded
 
 if TYPE_CHECKING:
     from hauberk.testing._audit_contract import AuditStoreContract
@@ -65,9 +66,4 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Load a public name on first use, so that pytest is needed by contract suites only."""
-    for module, names in _HOMES.items():
-        if name in names:
-            value: object = getattr(import_module(f"{__name__}.{module}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return loaded(__name__, _HOMES, name)
