@@ -1,24 +1,14 @@
 """Policies: one YAML file (or the same in Python) that says everything a guard enforces."""
 
+from hauberk.policy._audit import AuditPolicy
+from hauberk.policy._base import OnError, Section
+from hauberk.policy._budget import BudgetPolicy, ModelPrice
+from hauberk.policy._capabilities import Access, CapabilitiesPolicy, ToolRule
+from hauberk.policy._injection import InjectionPolicy, Screen, ScreenAction, SeverityName
+from hauberk.policy._limits import LimitsPolicy
 from hauberk.policy._load import load_policy
-from hauberk.policy._model import (
-    Access,
-    AuditPolicy,
-    BudgetPolicy,
-    CapabilitiesPolicy,
-    InjectionPolicy,
-    LimitsPolicy,
-    ModelPrice,
-    OnError,
-    PiiPolicy,
-    PluginPolicy,
-    Policy,
-    Screen,
-    ScreenAction,
-    Section,
-    SeverityName,
-    ToolRule,
-)
+from hauberk.policy._model import PluginPolicy, Policy
+from hauberk.policy._pii import PiiPolicy
 
 __all__ = [
     "Access",
