@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from hauberk._lazy import loaded
 
 if TYPE_CHECKING:
+    from hauberk.approval import Answer, ApprovalRequest
+    from hauberk.coverage import Coverage
     from hauberk.decisions import Decision, Finding, Severity, Verdict
     from hauberk.errors import (
         ApprovalRequiredError,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from hauberk.session import Session
 
 _HOMES = {
+    "approval": ("Answer", "ApprovalRequest"),
+    "coverage": ("Coverage",),
     "decisions": ("Decision", "Finding", "Severity", "Verdict"),
     "errors": (
         "ApprovalRequiredError",
@@ -52,9 +56,12 @@ _HOMES = {
 __version__ = _version("hauberk")
 
 __all__ = [
+    "Answer",
+    "ApprovalRequest",
     "ApprovalRequiredError",
     "BlockedError",
     "BudgetExceededError",
+    "Coverage",
     "Decision",
     "Event",
     "Finding",

@@ -2,6 +2,7 @@
 
 Rules:
 * A refusal is final; a question waits for a refusal that beats it; rewrites are threaded through.
+* Questions are asked together, and answered by a grant that covers exactly this event.
 * What fails refuses, unless the policy opens up for that part, and says so in a finding.
 * Of a foreign error only its class and place are told: its message may hold the guarded text.
 """
@@ -15,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hauberk._limits import over_limit
+from hauberk.approval import Grant
 from hauberk.decisions import Decision, Finding, Severity, Verdict
 from hauberk.events import Event
 from hauberk.plugin import Entry, Plugin
@@ -32,12 +34,14 @@ class Check:
         plugins: tuple[Plugin, ...],
         limits: LimitsPolicy,
         on_error: Mapping[str, OnError],
+        grant: Grant | None = None,
     ) -> None:
         self.event = event
         self._original = event
         self._plugins = plugins
         self._limits = limits
         self._on_error = on_error
+        self._grant = grant
         self._findings: list[Finding] = []
         self._refusal: Decision | None = None
         self._question: Decision | None = None
@@ -66,7 +70,7 @@ class Check:
                 self.refuse(plugin.name, decision)
                 return
             case Verdict.ASK:
-                self._question = self._question or replace(decision, plugin=plugin.name)
+                self._question = _joined(self._question, replace(decision, plugin=plugin.name))
             case Verdict.REWRITE:
                 self.event = _rewritten(self.event, decision)
             case Verdict.ALLOW:
@@ -110,9 +114,16 @@ class Check:
         findings = tuple(self._findings)
         if self._refusal is not None:
             return replace(self._refusal, findings=findings)
-        if self._question is not None:
-            return replace(self._question, findings=findings)
         changed = self.event is not self._original
+        if self._question is not None:
+            if self._grant is None or not self._grant.covers(self._original, self.event):
+                return replace(
+                    self._question,
+                    findings=findings,
+                    segments=self.event.segments if changed else None,
+                    arguments=self.event.arguments if changed else None,
+                )
+            findings = (*findings, self._grant.finding)
         return Decision(
             verdict=Verdict.REWRITE if changed else Verdict.ALLOW,
             findings=findings,
@@ -125,6 +136,11 @@ class Check:
         """Nothing goes on: `decision` says why."""
         self._findings += decision.findings
         self._refusal = replace(decision, plugin=decision.plugin or name)
+
+
+def _joined(first: Decision | None, second: Decision) -> Decision:
+    """Both questions as one: a person must read all that is asked."""
+    return second if first is None else replace(first, reason=f"{first.reason}; {second.reason}")
 
 
 def _rewritten(event: Event, decision: Decision) -> Event:

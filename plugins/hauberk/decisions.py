@@ -80,9 +80,9 @@ class Decision:
     """One sentence for people; what a model is told when its tool call is refused. No secrets."""
     findings: tuple[Finding, ...] = ()
     segments: tuple[Segment, ...] | None = field(default=None, repr=False)
-    """With `rewrite`: the event's new segments, as many as before."""
+    """With `rewrite` (and with `ask`, for when it is granted): the new segments, as many as before."""
     arguments: Mapping[str, object] | None = field(default=None, repr=False)
-    """With `rewrite` of a tool call: its new arguments."""
+    """The same, for the arguments of a tool call."""
     plugin: str = ""
     """Who refused (or asked)."""
     stop: bool = False
@@ -96,7 +96,7 @@ class Decision:
         match self.verdict:
             case Verdict.REWRITE if not changed:
                 raise ValueError("a rewrite needs new segments or new arguments")
-            case Verdict.ALLOW | Verdict.DENY | Verdict.ASK if changed:
+            case Verdict.ALLOW | Verdict.DENY if changed:
                 raise ValueError(f"{self.verdict.value} carries no new segments or arguments")
             case Verdict.DENY | Verdict.ASK if not self.reason:
                 raise ValueError(f"{self.verdict.value} needs a reason")

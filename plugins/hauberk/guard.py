@@ -13,12 +13,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
+from hauberk._asking import Ask, Asking, AsyncAsk
 from hauberk._build import build_plugins, build_recorder
 from hauberk._check import Check, place_of
 from hauberk._stream import GuardStream
+from hauberk.approval import Approvals, Approver, Grant
+from hauberk.coverage import Coverage, coverage_of
 from hauberk.decisions import Decision, Verdict
 from hauberk.errors import ApprovalRequiredError, BlockedError, BudgetExceededError
 from hauberk.events import Event, Stage
@@ -71,6 +75,7 @@ class Guard:
         *,
         plugins: Iterable[Plugin] = (),
         recorder: Recorder | None = None,
+        approver: Approver | None = None,
     ) -> None:
         """Build the plugins that the policy names.
 
@@ -78,6 +83,8 @@ class Guard:
             policy: What to enforce; the safe defaults when not given.
             plugins: More plugins, beside those of the policy.
             recorder: Where decisions are recorded, instead of what the policy says.
+            approver: Asks a person when a rule wants it, and gives the answer. Without one, and
+                where the framework has no way of its own to ask, a question is a refusal.
 
         Raises:
             MissingExtraError: The policy needs an extra that is not installed.
@@ -88,6 +95,8 @@ class Guard:
         self.plugins: tuple[Plugin, ...] = (*build_plugins(self.policy), *plugins)
         self.recorder = recorder or build_recorder(self.policy)
         self.sessions = Sessions(self.policy.limits.max_sessions)
+        self.approvals = Approvals.open(self.policy.approval)
+        self._asking = Asking(self.approvals, approver)
         self._by_stage = {stage: tuple(_ordered(self.plugins, stage)) for stage in Stage}
         # Which plugin can do what is asked once: a Protocol check costs microseconds.
         self._async = {id(p): p for p in self.plugins if isinstance(p, AsyncPlugin)}
@@ -136,9 +145,12 @@ class Guard:
 
     # --- the engine -------------------------------------------------------------------------
 
-    def check(self, event: Event) -> Decision:
-        """Decide on one event, and record it. Never raises for what an event holds."""
-        run = Check(event, self._by_stage[event.stage], self.policy.limits, self._on_error)
+    def check(self, event: Event, *, grant: Grant | None = None) -> Decision:
+        """Decide on one event, and record it. Never raises for what an event holds.
+
+        `grant` is a person's answer to the question that an earlier check of this event asked.
+        """
+        run = self._open(event, grant)
         try:
             for plugin in run.plugins():
                 try:
@@ -156,9 +168,9 @@ class Guard:
             raise
         return self._settled(run, decision)
 
-    async def acheck(self, event: Event) -> Decision:
+    async def acheck(self, event: Event, *, grant: Grant | None = None) -> Decision:
         """The same decision as `check`, without blocking the event loop on anyone's I/O."""
-        run = Check(event, self._by_stage[event.stage], self.policy.limits, self._on_error)
+        run = self._open(event, grant)
         try:
             for plugin in run.plugins():
                 try:
@@ -180,13 +192,46 @@ class Guard:
             raise
         return self._settled(run, decision)
 
+    def decide(self, event: Event, ask: Ask | None = None) -> tuple[Event, Decision]:
+        """Check, and where a person must approve, ask and check again.
+
+        Args:
+            event: The event as it came.
+            ask: The framework's own way to ask, tried before the application's `approver`.
+
+        Returns:
+            The event as it may go on (edited by the person, rewritten by plugins), and the decision
+            on it, which is `ask` only where nobody could be asked.
+        """
+        decision = self.check(event)
+        if decision.verdict is Verdict.ASK:
+            answer = self._asking.ask(event, decision, ask)
+            if isinstance(answer, Grant):
+                event = event.rewritten(None, answer.arguments)
+                decision = self.check(event, grant=answer)
+            else:
+                decision = self._unanswered(event, decision, answer)
+        return decision.apply(event), decision
+
+    async def adecide(self, event: Event, ask: AsyncAsk | None = None) -> tuple[Event, Decision]:
+        """The same, on an event loop."""
+        decision = await self.acheck(event)
+        if decision.verdict is Verdict.ASK:
+            answer = await self._asking.aask(event, decision, ask)
+            if isinstance(answer, Grant):
+                event = event.rewritten(None, answer.arguments)
+                decision = await self.acheck(event, grant=answer)
+            else:
+                decision = self._unanswered(event, decision, answer)
+        return decision.apply(event), decision
+
     def require(self, event: Event) -> Event:
         """Check, and give the event as it may go on.
 
         Raises:
             BlockedError: The guard refused.
         """
-        return self._passed(event, self.check(event))
+        return _passed(*self.decide(event))
 
     async def arequire(self, event: Event) -> Event:
         """Check, and give the event as it may go on.
@@ -194,7 +239,7 @@ class Guard:
         Raises:
             BlockedError: The guard refused.
         """
-        return self._passed(event, await self.acheck(event))
+        return _passed(*await self.adecide(event))
 
     def require_open(self, session: Session) -> None:
         """Refuse when this session was ended by a refusal.
@@ -243,6 +288,14 @@ class Guard:
         """
         return bool(self._by_stage[stage])
 
+    def coverage(self, obj: object) -> Coverage:
+        """Which stages of an application's own object this guard sees, and which it does not.
+
+        Raises:
+            TypeError: No installed integration knows objects of this type.
+        """
+        return coverage_of(self, obj)
+
     def open_stream(self, prompt: Event) -> GuardStream:
         """A filter for the streamed answer to `prompt` (the event as `require` gave it)."""
         return GuardStream(self, prompt, self._streaming)
@@ -257,6 +310,16 @@ class Guard:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _open(self, event: Event, grant: Grant | None) -> Check:
+        plugins = self._by_stage[event.stage]
+        return Check(event, plugins, self.policy.limits, self._on_error, grant)
+
+    def _unanswered(self, event: Event, asked: Decision, answer: Decision | None) -> Decision:
+        """The refusal that a person gave; or the question, without what it would have let through."""
+        if answer is not None:
+            return self.deny(event, answer).decision
+        return replace(asked, segments=None, arguments=None)
 
     def _refused(self, run: Check) -> BlockedError:
         decision = run.decision()
@@ -274,11 +337,11 @@ class Guard:
                 run.event.session.trip(decision)
         return decision
 
-    @staticmethod
-    def _passed(event: Event, decision: Decision) -> Event:
-        if decision.passes:
-            return decision.apply(event)
-        raise blocked(event, decision)
+
+def _passed(event: Event, decision: Decision) -> Event:
+    if decision.passes:
+        return event
+    raise blocked(event, decision)
 
 
 def blocked(event: Event, decision: Decision) -> BlockedError:

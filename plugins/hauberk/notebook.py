@@ -10,6 +10,7 @@ Rules:
     Event + Decision   -> show(event, decision)
     Decision, Finding  -> display them: they have `_repr_html_`
     AuditTrail         -> display it: its newest records
+    Coverage           -> display it: what is guarded, and what is not
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from hauberk.events import Event, Segment
 
 if TYPE_CHECKING:
     from hauberk.audit import AuditTrail, Record
+    from hauberk.coverage import Coverage
 
 MAX_TEXTS = 50
 """Most texts of an event that are shown, from its end."""
@@ -144,6 +146,15 @@ def trail_html(trail: AuditTrail) -> str:
     return tag("div", _table(names, reversed(rows)) if rows else Html("no records yet"))
 
 
+def coverage_html(coverage: Coverage) -> str:
+    """What a guard sees of an object: one row for each stage of each part."""
+    rows = [
+        (row.part, row.stage.value, row.door or _badge(Verdict.DENY, "NOBODY"), row.reason)
+        for row in coverage.rows
+    ]
+    return tag("div", _table(("part", "stage", "guarded by", "remark"), rows))
+
+
 def hue(category: str) -> int:
     """The colour of a category: the same in every table."""
     return _HUES.get(category, zlib.crc32(category.encode("utf-8", "replace")) % 360)
@@ -164,9 +175,9 @@ def _headline(decision: Decision, stage: str, tool: str | None) -> Html:
     )
 
 
-def _badge(verdict: Verdict) -> Html:
+def _badge(verdict: Verdict, text: str = "") -> Html:
     style = f"background:{_VERDICTS[verdict]};color:#fff;border-radius:3px;padding:.1em .5em"
-    return tag("span", verdict.value.upper(), style=style)
+    return tag("span", text or verdict.value.upper(), style=style)
 
 
 def _texts(event: Event, decision: Decision) -> Iterator[Html]:

@@ -1,5 +1,6 @@
 """Policies: one YAML file (or the same in Python) that says everything a guard enforces."""
 
+from hauberk.policy._approval import ApprovalPolicy
 from hauberk.policy._audit import AuditPolicy
 from hauberk.policy._base import OnError, Section
 from hauberk.policy._budget import BudgetPolicy, ModelPrice
@@ -12,6 +13,7 @@ from hauberk.policy._pii import PiiPolicy
 
 __all__ = [
     "Access",
+    "ApprovalPolicy",
     "AuditPolicy",
     "BudgetPolicy",
     "CapabilitiesPolicy",

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator
 
+from hauberk.policy._approval import ApprovalPolicy
 from hauberk.policy._audit import AuditPolicy
 from hauberk.policy._base import Model, Section
 from hauberk.policy._budget import BudgetPolicy
@@ -63,6 +64,7 @@ class Policy(Model):
     )
     budget: Annotated[BudgetPolicy | Literal[False], _room(BudgetPolicy)] = BudgetPolicy()
     audit: Annotated[AuditPolicy | Literal[False], _room(AuditPolicy)] = AuditPolicy()
+    approval: ApprovalPolicy = ApprovalPolicy()
     limits: LimitsPolicy = LimitsPolicy()
     plugins: tuple[PluginPolicy, ...] = ()
 
