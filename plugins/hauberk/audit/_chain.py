@@ -1,13 +1,13 @@
 """The chain: what binds each row of a trail to the row before it (pure).
 
 Rules:
-* The hash of a row is HMAC-SHA256 over the hash before it, the line sums and the body, byte for byte
-  as they are stored: nothing is re-encoded, so nothing can be read in two ways.
+* The hash of a row is HMAC-SHA256 over the hash before it and the body, byte for byte as they are
+  stored: nothing is re-encoded, so nothing can be read in two ways.
 * Without the key nobody can compute a hash. Chain, head and digests use keys of their own, derived
   from the one secret, so that a value of one kind never passes for another.
 * A body names its own number first, so a row that was moved says where it belongs.
-* The line sums are CRC-32 of each line of the body. They prove nothing; they tell which field of a
-  changed record differs from what was written.
+* The line sums are CRC-32 of each line of the body, made when a row is put away. They prove nothing;
+  they tell which field of a changed record differs from what was written.
 
 HMAC: RFC 2104. Key derivation: HMAC as a pseudorandom function, as in RFC 5869 section 2.3.
 """
@@ -52,7 +52,7 @@ class Row(NamedTuple):
     sums: bytes
     """CRC-32 of each line of the body, four bytes each, little-endian."""
     hash: bytes
-    """Keyed hash over `prev`, `sums` and `body`."""
+    """Keyed hash over `prev` and `body`."""
 
 
 class Head(NamedTuple):
@@ -60,6 +60,19 @@ class Head(NamedTuple):
 
     seq: int
     hash: bytes
+
+
+class Sealed(NamedTuple):
+    """A row as it is made: what must be written at once."""
+
+    seq: int
+    body: bytes
+    prev: bytes
+    hash: bytes
+
+    def row(self) -> Row:
+        """The row as it is put away."""
+        return Row(self.seq, self.body, self.prev, line_sums(self.body), self.hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,7 @@ class Keys:
         return cls.derive(token_bytes(SECRET_BYTES))
 
 
-def seal(keys: Keys, last: Head | None, rest: bytes) -> Row:
+def seal(keys: Keys, last: Head | None, rest: bytes) -> Sealed:
     """The row that follows `last`.
 
     Args:
@@ -96,18 +109,18 @@ def seal(keys: Keys, last: Head | None, rest: bytes) -> Row:
     """
     seq, prev = (0, ORIGIN) if last is None else (last.seq + 1, last.hash)
     body = b'{"seq":%d,\n%s' % (seq, rest[1:])
-    sums = line_sums(body)
-    return Row(seq, body, prev, sums, mac(keys.chain, prev + sums + body))
+    return Sealed(seq, body, prev, mac(keys.chain, prev + body))
 
 
-def genesis(keys: Keys) -> Row:
+def genesis(keys: Keys) -> Sealed:
     """The first row of a new trail: it gives the trail a name that no other has."""
     return seal(keys, None, b'{"format":%d,\n"trail":"%s"}' % (FORMAT, token_hex(16).encode()))
 
 
 def authentic(keys: Keys, row: Row) -> bool:
     """True when somebody with the key wrote this row (wherever it now stands)."""
-    return hmac.compare_digest(mac(keys.chain, row.prev + row.sums + row.body), row.hash)
+    whole = hmac.compare_digest(mac(keys.chain, row.prev + row.body), row.hash)
+    return whole and row.sums == line_sums(row.body)
 
 
 def own_number(row: Row) -> int | None:

@@ -87,7 +87,7 @@ class SqliteStore:
             store._guarded_open()
         return store
 
-    def append(self, make: Seal, *, wait_s: float) -> Row | None:
+    def append(self, make: Seal, *, wait_s: float) -> Head | None:
         """Add a row in one transaction. See `AuditStore.append`.
 
         Raises:
@@ -125,34 +125,34 @@ class SqliteStore:
 
     # --- writing ----------------------------------------------------------------------------
 
-    def _append(self, make: Seal, deadline: float) -> Row | None:
+    def _append(self, make: Seal, deadline: float) -> Head | None:
         pause = FIRST_PAUSE_S
         while True:
             try:
-                row, head = self._insert(make)
+                last, head = self._insert(make)
             except sqlite3.OperationalError as error:
                 if not is_busy(error):
                     raise
                 if time.monotonic() >= deadline:
                     return None
             else:
-                head.advance(Head(row.seq, row.hash), wait_s=HEAD_TIMEOUT_S)
-                self._newest = row.seq
-                return row
+                head.advance(last, wait_s=HEAD_TIMEOUT_S)
+                self._newest = last.seq
+                return last
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
-    def _insert(self, make: Seal) -> tuple[Row, HeadFile]:
+    def _insert(self, make: Seal) -> tuple[Head, HeadFile]:
         db, head = self._connected()
         db.execute("BEGIN IMMEDIATE")
         try:
             row = make(self._last(db))
-            db.execute(_INSERT, row)
+            db.execute(_INSERT, row.row())
             db.execute("COMMIT")
         except BaseException:
             _roll_back(db)
             raise
-        return row, head
+        return Head(row.seq, row.hash), head
 
     def _last(self, db: sqlite3.Connection) -> Head:
         found: tuple[int, bytes] | None = db.execute(_LAST).fetchone()
@@ -232,7 +232,7 @@ class SqliteStore:
         try:
             db.execute(TABLE)
             row = genesis(self.keys)
-            db.execute(_INSERT, row)
+            db.execute(_INSERT, row.row())
             # Before the commit: whoever sees the table finds its head. A head of row 0 without a
             # table is a trail that was never opened.
             head.advance(Head(row.seq, row.hash), wait_s=BUSY_TIMEOUT_S)

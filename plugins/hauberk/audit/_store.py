@@ -4,7 +4,7 @@ Rules:
 * A store is opened with its first row, number 0, which names the trail.
 * `append` is one atomic step: the number, the hash before it and the new row. Two rows never get the
   same number, from however many threads and processes.
-* When `append` returns a row, the row is kept as safely as the store promises.
+* When `append` returns a head, its row is kept as safely as the store promises.
 * A store never waits longer than it was told to.
 """
 
@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from typing import Protocol
 
-from hauberk.audit._chain import Head, Keys, Row, genesis
+from hauberk.audit._chain import Head, Keys, Row, Sealed, genesis
 
 MAX_IN_MEMORY = 100_000
 """Rows that a trail in memory keeps (about 100 MB); the oldest are forgotten."""
 
-Seal = Callable[[Head], Row]
+Seal = Callable[[Head], Sealed]
 """Makes the row that follows a head."""
 
 
@@ -35,7 +35,7 @@ class AuditStore(Protocol):
         """The keys of this trail."""
         ...
 
-    def append(self, make: Seal, *, wait_s: float) -> Row | None:
+    def append(self, make: Seal, *, wait_s: float) -> Head | None:
         """Add the row that `make` gives for the newest row, as one atomic step.
 
         Args:
@@ -43,7 +43,7 @@ class AuditStore(Protocol):
             wait_s: The longest wait for others who write, in seconds. 0: do not wait.
 
         Returns:
-            The row, or None when others were writing for all of that time.
+            The new head, or None when others were writing for all of that time.
 
         Raises:
             StoreError: It could not be written.
@@ -79,19 +79,19 @@ class MemoryStore:
         self._rows = deque([genesis(self.keys)], maxlen=limit)
         self._lock = Lock()
 
-    def append(self, make: Seal, *, wait_s: float) -> Row | None:  # noqa: ARG002 - the Protocol's
+    def append(self, make: Seal, *, wait_s: float) -> Head | None:  # noqa: ARG002 - the Protocol's
         """Add a row; never fails, and waits for microseconds only."""
         with self._lock:
             row = make(self._newest())
             self._rows.append(row)
-            return row
+            return Head(row.seq, row.hash)
 
     def rows(self, *, newest_first: bool = False, lines: Sequence[bytes] = ()) -> Iterator[Row]:
         """The rows that are still kept."""
         with self._lock:
             kept = list(self._rows)
         ordered = reversed(kept) if newest_first else kept
-        return (row for row in ordered if all(line in row.body for line in lines))
+        return (row.row() for row in ordered if all(line in row.body for line in lines))
 
     def head(self) -> Head | None:
         """The newest row."""

@@ -195,7 +195,12 @@ class AuditTrail:
         if not decision.passes:
             went = None
         elif decision.verdict is Verdict.REWRITE:
-            went = self._digester.event(decision.apply(event), cache)
+            went = self._digester.parts(
+                event.tool,
+                event.arguments if decision.arguments is None else decision.arguments,
+                event.segments if decision.segments is None else decision.segments,
+                cache,
+            )
         rest = encode(entry, digest_in=came, digest_out=went)
         keys = self.store.keys
         return lambda last: seal(keys, last, rest)

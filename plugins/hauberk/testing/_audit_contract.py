@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import pytest
 
-from hauberk.audit import AuditStore, AuditTrail, Head, Row
-from hauberk.audit._chain import authentic, own_number, seal
+from hauberk.audit import AuditStore, AuditTrail, Head
+from hauberk.audit._chain import Sealed, authentic, own_number, seal
 from hauberk.decisions import Decision
 from hauberk.events import Event, Segment, Stage
 from hauberk.plugin import Entry
@@ -59,8 +59,14 @@ class AuditStoreContract:
 
     def test_what_was_appended_is_what_is_read(self, store: AuditStore) -> None:
         """Byte for byte."""
-        row = _append(store, b'{"text":"\\u0000\\ud800\\n"}')
-        assert list(store.rows())[-1] == row
+        made: list[Sealed] = []
+
+        def make(last: Head) -> Sealed:
+            made.append(seal(store.keys, last, b'{"text":"\\u0000\\ud800\\n"}'))
+            return made[-1]
+
+        assert store.append(make, wait_s=WAIT_S) is not None
+        assert list(store.rows())[-1] == made[-1].row()
 
     def test_rows_can_be_read_from_the_end(self, store: AuditStore) -> None:
         """The newest first."""
@@ -79,9 +85,9 @@ class AuditStoreContract:
     def test_the_head_is_the_newest_row(self, store: AuditStore) -> None:
         """After every append."""
         for number in range(3):
-            row = _append(store, b'{"n":%d}' % number)
-            assert row is not None
-            assert store.head() == Head(row.seq, row.hash)
+            head = _append(store, b'{"n":%d}' % number)
+            assert head is not None
+            assert store.head() == head
 
     def test_reading_while_others_write_sees_whole_rows(self, store: AuditStore) -> None:
         """A reader that began before an append sees the trail as it was, or longer; never torn."""
@@ -109,7 +115,7 @@ class AuditStoreContract:
     def test_a_row_that_cannot_be_made_leaves_nothing_behind(self, store: AuditStore) -> None:
         """The exception comes out, the trail is as before, and goes on."""
 
-        def fail(_: Head) -> Row:
+        def fail(_: Head) -> Sealed:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
@@ -144,7 +150,7 @@ class AuditStoreContract:
         assert report.head == trail.head
 
 
-def _append(store: AuditStore, rest: bytes) -> Row | None:
+def _append(store: AuditStore, rest: bytes) -> Head | None:
     return store.append(lambda last: seal(store.keys, last, rest), wait_s=WAIT_S)
 
 

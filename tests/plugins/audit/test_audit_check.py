@@ -16,9 +16,9 @@ KEYS = Keys.derive(bytes(32))
 
 
 def rows() -> list[Row]:
-    made = [genesis(KEYS)]
+    made = [genesis(KEYS).row()]
     for number in range(COUNT):
-        made.append(seal(KEYS, Head(made[-1].seq, made[-1].hash), b'{"n":%d}' % number))
+        made.append(seal(KEYS, Head(made[-1].seq, made[-1].hash), b'{"n":%d}' % number).row())
     return made
 
 
@@ -91,7 +91,7 @@ def test_a_row_made_without_the_key_never_passes(body: bytes, digest: bytes, seq
 
 def test_a_row_of_another_trail_never_passes() -> None:
     other = Keys.random()
-    foreign = seal(other, Head(WHOLE[4].seq, WHOLE[4].hash), b'{"n":4}')
+    foreign = seal(other, Head(WHOLE[4].seq, WHOLE[4].hash), b'{"n":4}').row()
     assert check([*WHOLE[:5], foreign, *WHOLE[6:]]) == [(ProblemKind.CHANGED, 5)]
 
 

@@ -238,7 +238,8 @@ def test_what_is_written_can_be_read(
     )
     keys = Keys.random()
     first = genesis(keys)
-    row = seal(keys, Head(first.seq, first.hash), encode(entry, digest_in=None, digest_out=None))
+    body = encode(entry, digest_in=None, digest_out=None)
+    row = seal(keys, Head(first.seq, first.hash), body).row()
     assert row.body.isascii()
     assert own_number(row) == 1
     record = Record.from_body(row.body)
