@@ -47,6 +47,25 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     return lambda name: match(name) is not None
 
 
+def covers(pattern: str, other: str) -> bool:
+    """Whether whatever `other` (a name or a glob) matches is surely matched by `pattern` too.
+
+    Sign by sign: a `*` of the pattern stands for any signs of the other, wildcards included. It may
+    miss that two globs mean the same, and never says so when they do not.
+
+    Example:
+        >>> covers("read_*", "read_m*"), covers("read_?", "read_*")
+        (True, False)
+    """
+    if pattern == other:
+        return True
+    if not is_glob(pattern) or "[" in pattern or "[" in other:
+        return not is_glob(other) and matcher(pattern)(other)
+    signs = {"*": "[\\s\\S]*", "?": "[^*]"}
+    wanted = "".join(signs.get(sign, re.escape(sign)) for sign in pattern)
+    return re.fullmatch(wanted, other) is not None
+
+
 def skeleton(name: str) -> str:
     r"""What a name reads like: compatibility forms, invisible signs and look-alikes taken out.
 

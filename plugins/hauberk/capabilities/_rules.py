@@ -62,7 +62,8 @@ class RuleBook:
         self._globs = tuple(rule for rule in rules if is_glob(rule.name))
         self._read_as = {skeleton(name): name for name in self._exact}
         self._deny = tuple(
-            (name, matcher(name), matcher(skeleton(name))) for name in sorted(policy.deny)
+            (name, matcher(name), matcher(skeleton(name)))
+            for name in sorted(one for one in policy.deny if isinstance(one, str))
         )
 
     def judge(self, event: Event) -> Decision:

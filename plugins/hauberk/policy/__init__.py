@@ -4,7 +4,18 @@ from hauberk.policy._approval import ApprovalPolicy
 from hauberk.policy._audit import AuditPolicy
 from hauberk.policy._base import OnError, Section
 from hauberk.policy._budget import BudgetPolicy, ModelPrice
-from hauberk.policy._capabilities import Access, CapabilitiesPolicy, ToolRule
+from hauberk.policy._capabilities import (
+    Access,
+    Breaker,
+    CapabilitiesPolicy,
+    Case,
+    DenyRule,
+    Remembered,
+    Role,
+    ToolRule,
+)
+from hauberk.policy._conditions import TimeWindow, When
+from hauberk.policy._constraints import Constraint
 from hauberk.policy._injection import InjectionPolicy, Screen, ScreenAction, SeverityName
 from hauberk.policy._limits import LimitsPolicy
 from hauberk.policy._load import load_policy
@@ -15,8 +26,12 @@ __all__ = [
     "Access",
     "ApprovalPolicy",
     "AuditPolicy",
+    "Breaker",
     "BudgetPolicy",
     "CapabilitiesPolicy",
+    "Case",
+    "Constraint",
+    "DenyRule",
     "InjectionPolicy",
     "LimitsPolicy",
     "ModelPrice",
@@ -24,10 +39,14 @@ __all__ = [
     "PiiPolicy",
     "PluginPolicy",
     "Policy",
+    "Remembered",
+    "Role",
     "Screen",
     "ScreenAction",
     "Section",
     "SeverityName",
+    "TimeWindow",
     "ToolRule",
+    "When",
     "load_policy",
 ]

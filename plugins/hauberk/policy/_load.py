@@ -17,6 +17,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from hauberk.errors import PolicyError
 from hauberk.policy._model import Policy
@@ -213,9 +214,9 @@ def _policy_error(
     # goes before the key that is missing because of it.
     first = max(
         error.errors(include_input=False, include_url=False),
-        key=lambda item: (len(_place(item["loc"], data)), item["type"] == "extra_forbidden"),
+        key=lambda item: (len(_error_at(item, data)), item["type"] == "extra_forbidden"),
     )
-    at = _place(first["loc"], data)
+    at = _error_at(first, data)
     line = next((lines[at[:n]] for n in range(len(at), -1, -1) if at[:n] in lines), None)
     if first["type"] == "extra_forbidden":
         known = _fields_at(at[:-1])
@@ -240,10 +241,17 @@ def _shape(at: tuple[str | int, ...]) -> str:
     return f"Known: {known}.{off}"
 
 
+def _error_at(error: ErrorDetails, data: object) -> tuple[str | int, ...]:
+    """The place of an error. Rules that contradict each other say theirs, below their room."""
+    return (*_place(error["loc"], data), *error.get("ctx", {}).get("at", ()))
+
+
 def _place(loc: tuple[int | str, ...], data: object) -> tuple[str | int, ...]:
     """The part of pydantic's location that is a place in the data (union branches left out)."""
     at: list[str | int] = []
     here: object = data
+    # A validator of a whole model is a branch too.
+    loc = tuple(part for part in loc if not str(part).startswith("function-"))
     for index, part in enumerate(loc):
         if isinstance(here, Mapping):
             named = cast("Mapping[object, object]", here)
