@@ -194,8 +194,9 @@ def test_every_question_is_asked_together_and_a_refusal_beats_them(decide: Both)
 def test_an_edited_call_is_judged_anew(decide: Both) -> None:
     class Small(Asks):
         def inspect(self, event: Event) -> Decision:
-            big = (event.arguments or {})["amount"] > 100
-            return Decision.deny("too much") if big else Decision.ask("really?")
+            amount = (event.arguments or {})["amount"]
+            small = isinstance(amount, int) and amount <= 100
+            return Decision.ask("really?") if small else Decision.deny("too much")
 
     edit = {"type": "edit", "arguments": {"amount": 500}}
     assert decide(guard_with(lambda _: edit, Small()), pay())[1].reason == "too much"
@@ -348,14 +349,18 @@ class Texts:
 
 def test_a_tool_runs_with_what_the_person_approved(decide: Both) -> None:
     edit = {"type": "edit", "arguments": {"amount": 1}}
-    guard, ran = guard_with(lambda _: edit), []
+    guard = guard_with(lambda _: edit)
+    ran: list[Any] = []
 
-    async def tool(arguments: Any) -> str:
+    def tool(arguments: Any) -> str:
         ran.append(arguments)
         return "paid"
 
-    assert run_tool(guard, pay(), lambda a: ran.append(a) or "paid", Texts()) == "paid"
-    assert asyncio.run(arun_tool(guard, pay(), tool, Texts())) == "paid"
+    async def atool(arguments: Any) -> str:
+        return tool(arguments)
+
+    assert run_tool(guard, pay(), tool, Texts()) == "paid"
+    assert asyncio.run(arun_tool(guard, pay(), atool, Texts())) == "paid"
     assert ran == [{"amount": 1}] * 2
 
 
