@@ -16,14 +16,25 @@ if find_spec("presidio_analyzer") is None:
 from hauberk_pii._finder import DEFAULT_ENTITIES, Finder, finder_for
 from hauberk_pii._limits import TooCostlyError
 from hauberk_pii._plugin import PiiPlugin, build_plugin
-from hauberk_pii._pseudonyms import MemoryVault, Value, Vault, VaultFullError
 from hauberk_pii._show import Shown, show
 from hauberk_pii._spans import Span
+from hauberk_pii.vault import (
+    Held,
+    MemoryVault,
+    MemoryVaults,
+    Value,
+    Vault,
+    VaultFullError,
+    VaultStore,
+    open_vaults,
+)
 
 __all__ = [
     "DEFAULT_ENTITIES",
     "Finder",
+    "Held",
     "MemoryVault",
+    "MemoryVaults",
     "PiiPlugin",
     "Shown",
     "Span",
@@ -31,7 +42,9 @@ __all__ = [
     "Value",
     "Vault",
     "VaultFullError",
+    "VaultStore",
     "build_plugin",
     "finder_for",
+    "open_vaults",
     "show",
 ]

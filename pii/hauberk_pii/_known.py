@@ -17,9 +17,10 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 
-from hauberk_pii._pseudonyms import LITERAL, Value
+from hauberk_pii._pseudonyms import LITERAL
 from hauberk_pii._spans import Span
 from hauberk_pii._words import COMMON, PARTICLES
+from hauberk_pii.vault import Value
 
 _WORD = re.compile(r"[^\W_]+")
 _MIN_VALUE = 5

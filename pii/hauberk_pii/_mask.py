@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from hauberk_pii._pseudonyms import LITERAL, Grammar, Value, Vault
+from hauberk_pii._pseudonyms import LITERAL, Grammar
 from hauberk_pii._spans import Span
+from hauberk_pii.vault import Value, Vault
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,16 @@ Rules:
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import cast
 
-from hauberk import Decision, Event, Finding, Severity, Stage
+from hauberk import Decision, Event, Finding, Session, Severity, Stage
 from hauberk.plugin import StreamFilter
 from hauberk.policy import PiiPolicy
 from hauberk.structure import replace_leaves
@@ -28,9 +30,10 @@ from hauberk_pii._finder import Finder, finder_for
 from hauberk_pii._known import Known, words_of
 from hauberk_pii._limits import TooCostlyError
 from hauberk_pii._mask import Masked, masked
-from hauberk_pii._pseudonyms import LITERAL, Grammar, MemoryVault, Value, Vault, VaultFullError
+from hauberk_pii._pseudonyms import LITERAL, Grammar
 from hauberk_pii._restore import JsonRestorer, TextRestorer, restored
 from hauberk_pii._spans import Span, resolved
+from hauberk_pii.vault import Value, Vault, VaultFullError, VaultStore, open_vaults
 
 MAX_SEEN_TEXTS = 10_000
 """Texts whose result one session keeps; the one unused for longest is analysed anew."""
@@ -56,18 +59,24 @@ class PiiPlugin:
     name = "pii"
     stages = frozenset({Stage.PROMPT, Stage.COMPLETION, Stage.TOOL_CALL})
 
-    def __init__(self, policy: PiiPolicy) -> None:
+    def __init__(self, policy: PiiPolicy, *, vaults: VaultStore | None = None) -> None:
         """Build the finder.
 
+        Args:
+            policy: What to find and hide.
+            vaults: Where values are remembered, instead of what the policy says.
+
         Raises:
-            PolicyError: The policy names a type or a language that is not known.
+            PolicyError: The policy names a type, a language or a key that is not known.
+            MissingExtraError: The policy's vault needs an extra that is not installed.
+            StoreError: The policy's vault cannot be opened.
         """
         self._finder = finder_for(
             entities=policy.entities, language=policy.language, threshold=policy.threshold
         )
         self._grammar = Grammar(self._finder.entities)
         self._allow = frozenset(policy.allow)
-        self._max_values = policy.max_values
+        self.vaults = vaults or open_vaults(policy.vault, max_values=policy.max_values)
 
     def __repr__(self) -> str:
         return f"PiiPlugin({self._finder!r})"
@@ -83,6 +92,12 @@ class PiiPlugin:
                 return self._restore_arguments(event)
             case _:
                 return Decision.allow()
+
+    async def ainspect(self, event: Event) -> Decision:
+        """The same, without waiting on the event loop for a disk or a network."""
+        if self.vaults.waits:
+            return await asyncio.to_thread(self.inspect, event)
+        return self.inspect(event)
 
     def open_stream(self, event: Event, *, json_string: bool) -> StreamFilter:
         """A filter that restores one text of the answer to `event` while it streams."""
@@ -138,18 +153,22 @@ class PiiPlugin:
         return Decision.rewrite(arguments=cast("Mapping[str, object]", new))
 
     def _memory(self, event: Event) -> _Memory:
-        return event.session.state(self, self._remember)
+        session = event.session
+        return session.state(self, lambda: self._remember(session))
 
-    def _remember(self) -> _Memory:
-        vault = MemoryVault(max_values=self._max_values)
-        return _Memory(self._finder, self._grammar, vault, self._allow)
+    def _remember(self, session: Session) -> _Memory:
+        vault = self.vaults.vault(session)
+        keeps_s = self.vaults.shortest_s
+        return _Memory(self._finder, self._grammar, vault, self._allow, keeps_s)
 
 
 def build_plugin(policy: PiiPolicy) -> PiiPlugin:
     """The plugin for a policy (entry point `hauberk.plugins: pii`).
 
     Raises:
-        PolicyError: The policy names a type or a language that is not known.
+        PolicyError: The policy names a type, a language or a key that is not known.
+        MissingExtraError: The policy's vault needs an extra that is not installed.
+        StoreError: The policy's vault cannot be opened.
     """
     return PiiPlugin(policy)
 
@@ -167,13 +186,20 @@ class _Seen:
     masked: Masked | None = None
     """None when there is nothing to hide."""
     words: frozenset[int] | None = None
+    at: float = 0.0
+    """When `masked` was made, on the monotonic clock."""
 
 
 class _Memory:
     """What the plugin keeps in one session. Thread-safe."""
 
     def __init__(
-        self, finder: Finder, grammar: Grammar, vault: Vault, allow: frozenset[str]
+        self,
+        finder: Finder,
+        grammar: Grammar,
+        vault: Vault,
+        allow: frozenset[str],
+        keeps_s: float | None,
     ) -> None:
         self.vault = vault
         self.restores_answers = False
@@ -181,6 +207,8 @@ class _Memory:
         self._finder = finder
         self._grammar = grammar
         self._allow = allow
+        # A text that is shown again keeps its values: the vault hears of it in time.
+        self._stale_s = None if keeps_s is None else keeps_s / 2
         self._known = Known()
         self._lock = threading.Lock()
         self._entries: OrderedDict[bytes, _Seen] = OrderedDict()
@@ -210,6 +238,8 @@ class _Memory:
     def masked(self, entry: _Seen, text: str) -> Masked | None:
         """A text with pseudonyms; None when there is nothing to hide in it."""
         version = self._known.version
+        if self._stale_s is not None and time.monotonic() - entry.at > self._stale_s:
+            entry.version = -1
         if entry.version == version:
             return entry.masked
         if entry.version >= 0 and not self._news(entry, text):
@@ -220,6 +250,7 @@ class _Memory:
         done = masked(text, spans, self._grammar, self.vault)
         entry.masked = done if done.spans else None
         entry.version = version
+        entry.at = time.monotonic()
         return entry.masked
 
     def _found(self, text: str) -> _Seen:

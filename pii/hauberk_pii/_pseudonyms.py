@@ -1,27 +1,22 @@
-r"""Pseudonyms: how they are written, how a model may spell them, and who remembers the values.
+r"""Pseudonyms: how they are written, and how a model may spell them.
 
 `<PERSON_1>` stands for one exact text. "Ada@x.com" and "ada@x.com" are two texts with two
 pseudonyms: only so does each come back as it was.
 
 Rules:
-* One text has one pseudonym for the whole session, whatever type it is found as later; two texts
-  never share one.
 * Read tolerantly, in clear cases only: `<person_1>`, `<PERSON 1>`, `<PERSON\_1>`, `&lt;PERSON_1&gt;`,
   `\u003cPERSON_1\u003e`, and the bare word `PERSON_1`. Nothing else is touched.
 * Whatever in a text reads like a pseudonym is masked as `<LITERAL_1>`, so that restoring what was
   masked gives the same text, for all texts.
-* A vault that is full refuses; it forgets nothing.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
-from hauberk import StoreError
+from hauberk_pii.vault import written
 
 LITERAL = "LITERAL"
 """Type of the pseudonyms that stand for a text which only looks like one."""
@@ -33,97 +28,6 @@ _SIGN = re.compile(r"[0-9A-Za-z](?:_|\\_|[ \-])[1-9]")
 """In every spelling, and in few other texts."""
 _DIGITS = 9
 """Most digits of a number: a billion values in one session."""
-
-
-class VaultFullError(StoreError):
-    """A session has as many values as its policy allows."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        super().__init__(
-            f"the session holds {limit} values, and may hold no more",
-            store="vault",
-            remedy="Raise pii.max_values, or open a new session.",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One exact text to be remembered, and what it was found as."""
-
-    type: str
-    text: str
-
-    def __repr__(self) -> str:
-        """The type only: the text is what must not be shown."""
-        return f"Value(type={self.type!r})"
-
-
-class Vault(Protocol):
-    """Where a session's values are remembered. Each method is one atomic step; thread-safe."""
-
-    def issue(self, values: Sequence[Value]) -> list[str]:
-        """The pseudonyms of some values, in the same order; new ones for values not yet known.
-
-        The values are remembered when this returns. All or nothing.
-
-        Raises:
-            VaultFullError: There is no room for all of them.
-            StoreError: The vault cannot be reached.
-        """
-        ...
-
-    def lookup(self, pseudonyms: Iterable[str]) -> Mapping[str, str]:
-        """The texts behind those of `pseudonyms` (`<PERSON_1>`) that were issued here.
-
-        Raises:
-            StoreError: The vault cannot be reached.
-        """
-        ...
-
-
-class MemoryVault:
-    """A vault that lasts as long as the session. In clear, in this process's memory."""
-
-    def __init__(self, *, max_values: int = 100_000) -> None:
-        self._limit = max_values
-        self._lock = threading.Lock()
-        self._names: dict[str, str] = {}
-        self._texts: dict[str, str] = {}
-        self._counts: dict[str, int] = {}
-
-    def __repr__(self) -> str:
-        return f"MemoryVault({len(self._names)} values)"
-
-    def issue(self, values: Sequence[Value]) -> list[str]:
-        """The pseudonyms of some values; new ones for values not yet known."""
-        with self._lock:
-            new = {value.text for value in values if value.text not in self._names}
-            if len(self._names) + len(new) > self._limit:
-                raise VaultFullError(self._limit)
-            return [self._names.get(value.text) or self._new(value) for value in values]
-
-    def lookup(self, pseudonyms: Iterable[str]) -> Mapping[str, str]:
-        """The texts behind those pseudonyms that were issued here."""
-        with self._lock:
-            return {name: self._texts[name] for name in pseudonyms if name in self._texts}
-
-    def _new(self, value: Value) -> str:
-        number = self._counts[value.type] = self._counts.get(value.type, 0) + 1
-        name = written(value.type, number)
-        self._names[value.text] = name
-        self._texts[name] = value.text
-        return name
-
-
-def written(kind: str, number: int) -> str:
-    """A pseudonym as we write it.
-
-    Example:
-        >>> written("PERSON", 1)
-        '<PERSON_1>'
-    """
-    return f"<{kind}_{number}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ import json
 from dataclasses import dataclass
 
 from hauberk_pii._json_units import JsonUnits, Unit, Where
-from hauberk_pii._pseudonyms import Grammar, Mention, Vault
+from hauberk_pii._pseudonyms import Grammar, Mention
+from hauberk_pii.vault import Vault
 
 
 def restored(text: str, grammar: Grammar, vault: Vault) -> str:

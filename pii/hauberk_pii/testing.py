@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hauberk_pii._pseudonyms import Value, Vault, VaultFullError
+from hauberk_pii.vault import Value, Vault, VaultFullError
 
 
 class VaultContract:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hauberk_pii import DEFAULT_ENTITIES
-from hauberk_pii._pseudonyms import LITERAL, Grammar, written
+from hauberk_pii._pseudonyms import LITERAL, Grammar
+from hauberk_pii.vault import written
 
 GRAMMAR = Grammar(["PERSON", "EMAIL_ADDRESS", "US_SSN", "SSN"])
 

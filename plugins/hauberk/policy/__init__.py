@@ -20,7 +20,7 @@ from hauberk.policy._injection import InjectionPolicy, Screen, ScreenAction, Sev
 from hauberk.policy._limits import LimitsPolicy
 from hauberk.policy._load import load_policy
 from hauberk.policy._model import PluginPolicy, Policy
-from hauberk.policy._pii import PiiPolicy
+from hauberk.policy._pii import PiiPolicy, VaultPolicy
 
 __all__ = [
     "Access",
@@ -47,6 +47,7 @@ __all__ = [
     "SeverityName",
     "TimeWindow",
     "ToolRule",
+    "VaultPolicy",
     "When",
     "load_policy",
 ]

@@ -1,0 +1,92 @@
+"""How values lie in a store that others can read: sealed, under marks that nobody can try out.
+
+Rules:
+* A value is sealed for its place: vault, pseudonym and type. Put elsewhere, it does not open.
+* A vault belongs to one session, and says so by a keyed digest: given to another session, it does
+  not open.
+* A session, a user and a value are known to the store by keyed digests only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hauberk import Session
+from hauberk.keys import KeyRing
+from hauberk_pii.vault._base import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How long a store keeps values, and how many of one session."""
+
+    max_values: int = 100_000
+    ttl_s: Mapping[str, float] | None = None
+    """Seconds by entity type, counted from the last time that the value was seen; `*` stands for
+    every other type. None: until erased."""
+
+    def seconds(self, kind: str) -> float | None:
+        """How long a value of this type is kept; None: until erased."""
+        ttl = self.ttl_s or {}
+        return ttl.get(kind, ttl.get("*"))
+
+    @property
+    def shortest_s(self) -> float | None:
+        """The shortest of these times."""
+        return min(self.ttl_s.values()) if self.ttl_s else None
+
+
+class Sealer:
+    """Marks and sealed values of one store."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self.keys = keys
+
+    def scopes(self, session: Session) -> list[bytes]:
+        """Marks of a session, today's first."""
+        return self.keys.marks(_joined(b"session", session.tenant or "", session.ident))
+
+    def bonds(self, session: Session, vault: bytes) -> list[bytes]:
+        """What says that a vault (its random name) belongs to a session."""
+        whose = _joined(b"bond", vault.hex(), session.tenant or "", session.ident)
+        return self.keys.marks(whose)
+
+    def users(self, user: str) -> list[bytes]:
+        """Marks of a user."""
+        return self.keys.marks(_joined(b"user", user))
+
+    def values(self, text: str) -> list[bytes]:
+        """Marks of a value."""
+        return self.keys.marks(_joined(b"value", text))
+
+    def seal(self, vault: bytes, name: str, value: Value) -> bytes:
+        """A value for its place."""
+        return self.keys.seal(_bytes(value.text), about=_place(vault, name, value.type))
+
+    def open(self, vault: bytes, name: str, kind: str, sealed: bytes) -> str:
+        """The text that was sealed for this place.
+
+        Raises:
+            StoreError: Its key is not at hand.
+            TamperedError: It was changed or moved.
+        """
+        raw = self.keys.open(sealed, about=_place(vault, name, kind))
+        return raw.decode("utf-8", "surrogatepass")
+
+
+def _place(vault: bytes, name: str, kind: str) -> bytes:
+    return _joined(b"place", vault.hex(), name, kind)
+
+
+def _joined(purpose: bytes, *parts: str) -> bytes:
+    """Parts with their lengths: two ways to cut one text never look the same."""
+    raw = [purpose, *(_bytes(part) for part in parts)]
+    return b"".join(len(one).to_bytes(4, "big") + one for one in raw)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+Clock = Callable[[], float]
