@@ -19,7 +19,7 @@ from langgraph.types import Command
 
 from hauberk import Guard
 from hauberk_langchain._patch import teach
-from hauberk_langchain._run import Scope, armed_scope
+from hauberk_langchain._run import Scope, run_scope
 from hauberk_langchain._seam import view
 
 ToolAnswer = ToolMessage | Command[Any]
@@ -40,7 +40,7 @@ class HauberkMiddleware(AgentMiddleware[Any, Any, Any]):
         """
         super().__init__()
         teach()
-        self.guard = guard
+        self.hauberk_guard = guard
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -73,13 +73,13 @@ class HauberkMiddleware(AgentMiddleware[Any, Any, Any]):
             return await handler(self._seen(request))
 
     def _armed(self) -> Scope:
-        return armed_scope((self.guard,))
+        return run_scope(None, (self.hauberk_guard,))
 
     def _model(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
         # Beside the scope: for a model class that goes around LangChain's own methods.
-        return request.override(model=view(request.model, (self.guard,)))
+        return request.override(model=view(request.model, (self.hauberk_guard,)))
 
     def _seen(self, request: ToolCallRequest) -> ToolCallRequest:
         if request.tool is None:
             return request
-        return request.override(tool=view(request.tool, (self.guard,)))
+        return request.override(tool=view(request.tool, (self.hauberk_guard,)))

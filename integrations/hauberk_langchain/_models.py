@@ -19,11 +19,9 @@ from collections.abc import (
     Callable,
     Generator,
     Iterator,
-    Mapping,
 )
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel, BaseLLM
@@ -36,11 +34,9 @@ from hauberk_langchain._chunks import ChatChunkFilter, ChunkFilter, TextChunkFil
 from hauberk_langchain._errors import hard_stops
 from hauberk_langchain._leaves import dotted
 from hauberk_langchain._messages import ChatCodec, read_messages, reported_usage, write_messages
+from hauberk_langchain._objects import attribute, model_name
 from hauberk_langchain._run import crossing, pending, session_of
 
-_NAME_FIELDS = ("model", "model_name", "model_id", "deployment_name")
-_MAX_KINDS = 1024
-"""Classes of models whose fields are remembered."""
 _LIMIT_FIELDS = ("max_tokens", "max_output_tokens", "max_completion_tokens", "num_predict")
 
 
@@ -117,9 +113,9 @@ class Call:
                 stage=Stage.PROMPT,
                 segments=self.form.read(prompt),
                 session=session,
-                model=params.get("ls_model_name") or _attribute(self.model, _NAME_FIELDS, str),
+                model=params.get("ls_model_name") or model_name(self.model),
                 max_output_tokens=params.get("ls_max_tokens")
-                or _attribute(self.model, _LIMIT_FIELDS, int),
+                or attribute(self.model, _LIMIT_FIELDS, int),
             )
         except Exception as error:  # noqa: BLE001 - what cannot be read must not be sent
             event = Event(stage=Stage.PROMPT, session=session)
@@ -334,19 +330,3 @@ def _astream(form: Form, original: Any, guards_of: Callable[[object], tuple[Guar
 
 def _wants_manager(method: Any) -> bool:
     return "run_manager" in inspect.signature(method).parameters
-
-
-def _attribute(model: object, names: tuple[str, ...], kind: type[Any]) -> Any:
-    known: Any = type(model)
-    for name in _had(known, names):
-        value = getattr(model, name, None)
-        if isinstance(value, kind) and value:
-            return value
-    return None
-
-
-@lru_cache(maxsize=_MAX_KINDS)
-def _had(kind: Any, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of `names` that a class has: pydantic takes a microsecond to say no."""
-    fields: Mapping[str, object] = getattr(kind, "model_fields", {})
-    return tuple(name for name in names if name in fields or hasattr(kind, name))

@@ -9,11 +9,12 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import Any, cast
 
 from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableSequence, RunnableWithFallbacks
@@ -21,8 +22,9 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tools import BaseTool
 
 from hauberk import Guard
+from hauberk_langchain._embeddings import embedding_methods
 from hauberk_langchain._run import around, noting_refusals, scope_of
-from hauberk_langchain._seam import Prepared, config_of, guards_of, scoped, view
+from hauberk_langchain._seam import Prepared, config_of, guards_of, is_seam, scoped, view
 from hauberk_langchain._tools import (
     acall_stray,
     acall_tool,
@@ -66,6 +68,11 @@ def uninstall() -> None:
         _installed = ()
 
 
+def installed() -> tuple[Guard, ...]:
+    """The guard of the whole process, if there is one."""
+    return _installed
+
+
 def teach() -> None:
     """Patch the framework's classes, once."""
     global _done  # noqa: PLW0603 - the framework's classes are global too
@@ -79,6 +86,7 @@ def teach() -> None:
         _patch_tools()
         _patch_tool_nodes()
         _patch_retrievers()
+        _patch_embeddings()
         _done = True
 
 
@@ -89,15 +97,15 @@ def wanted(obj: object, given: object) -> tuple[Guard, ...]:
         obj: Model, tool or retriever.
         given: The callbacks (a manager, a list) or the config that the call was given.
     """
-    found = [*around().armed, *_installed, *_attached(given)]
-    found += _attached(getattr(obj, "callbacks", None))
+    found = [*around().armed, *_installed, *attached(given)]
+    found += attached(getattr(obj, "callbacks", None))
     if not found:
         return ()
     have = guards_of(obj)
     return tuple(guard for guard in dict.fromkeys(found) if guard not in have)
 
 
-def _attached(given: object) -> Iterator[Guard]:
+def attached(given: object) -> Iterator[Guard]:
     """The guards of the handlers among callbacks; a batch may bring a list for each of its items."""
     handlers: object = getattr(given, "handlers", given)
     if isinstance(handlers, list):
@@ -106,7 +114,7 @@ def _attached(given: object) -> Iterator[Guard]:
             if guard is not None:
                 yield guard
             elif isinstance(handler, (list, BaseCallbackManager)):
-                yield from _attached(cast("object", handler))
+                yield from attached(cast("object", handler))
 
 
 def _callbacks(config: object) -> object:
@@ -222,9 +230,9 @@ def _patch_tool_nodes() -> None:
 
 def _of_node(node: Any, config: object) -> tuple[Guard, ...]:
     """The guards of a tool node: those that are armed, and those that its tools carry."""
-    found = [*around().armed, *_installed, *_attached(_callbacks(config))]
+    found = [*around().armed, *_installed, *attached(_callbacks(config))]
     for tool in node.tools_by_name.values():
-        found += [*guards_of(tool), *_attached(tool.callbacks)]
+        found += [*guards_of(tool), *attached(tool.callbacks)]
     return tuple(dict.fromkeys(found))
 
 
@@ -243,6 +251,41 @@ def _patch_retrievers() -> None:
 
     BaseRetriever.invoke = invoke  # type: ignore[method-assign]
     BaseRetriever.ainvoke = ainvoke  # type: ignore[method-assign]
+
+
+def _patch_embeddings() -> None:
+    """Each class defines its own methods, so each class is taught: those to come, too."""
+
+    def teach_class(kind: type[Any]) -> None:
+        for name, method in embedding_methods(kind, _for_embedding, own=True).items():
+            setattr(kind, name, method)
+
+    _each_subclass(Embeddings, teach_class)
+
+
+def _for_embedding(model: object) -> tuple[Guard, ...]:
+    return wanted(model, _callbacks(None))
+
+
+def _each_subclass(base: type[Any], teach_class: Callable[[type[Any]], None]) -> None:
+    """Teach every subclass there is, and every one that is still to be written."""
+    waiting = list(base.__subclasses__())
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        if not is_seam(kind):
+            teach_class(kind)
+    own: Any = vars(base).get("__init_subclass__")
+
+    def taught(cls: type[Any], /, **kwargs: Any) -> None:
+        if own is None:
+            super(base, cls).__init_subclass__(**kwargs)
+        else:
+            own.__func__(cls, **kwargs)
+        if not is_seam(cls):
+            teach_class(cls)
+
+    cast("Any", base).__init_subclass__ = classmethod(taught)
 
 
 def _tool_callbacks(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:

@@ -14,10 +14,12 @@ from collections.abc import Iterator, Mapping
 from types import FunctionType, MethodType
 from typing import Any, TypeVar, cast
 
+from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
+from langchain_core.vectorstores import VectorStore
 
 from hauberk import Guard
 from hauberk_langchain._patch import teach
@@ -26,7 +28,7 @@ from hauberk_langchain._seam import arm
 T = TypeVar("T")
 
 _MODELS = (BaseChatModel, BaseLLM)
-_CALLED = (BaseTool, BaseRetriever)
+_CALLED = (BaseTool, BaseRetriever, Embeddings, VectorStore)
 _FRAMEWORK = ("langchain", "langgraph")
 
 MAX_OBJECTS = 100_000
@@ -37,8 +39,8 @@ def protect(obj: T, guard: Guard) -> T:
     """Guard `obj`, in place, and give it back.
 
     Args:
-        obj: A chat model, string model, tool, retriever, chain, binding, agent or compiled graph; or
-            a list, tuple or mapping of them.
+        obj: A chat model, string model, tool, retriever, embedding model, vector store, chain,
+            binding, agent or compiled graph; or a list, tuple or mapping of them.
         guard: What it must obey.
 
     Raises:
@@ -71,8 +73,8 @@ def protect(obj: T, guard: Guard) -> T:
 
 
 def held_by(obj: object) -> Iterator[Any]:
-    """The models, tools and retrievers that `obj` holds, in its fields and in its functions."""
-    waiting: list[object] = [*_inside(obj)]
+    """What `obj` holds that crosses a stage, in its fields and in its functions."""
+    waiting: list[object] = [*inside(obj)]
     seen = {id(obj)}
     while waiting and len(seen) < MAX_OBJECTS:
         part = waiting.pop()
@@ -81,11 +83,11 @@ def held_by(obj: object) -> Iterator[Any]:
         seen.add(id(part))
         if isinstance(part, (*_MODELS, *_CALLED)):
             yield part
-        waiting += _inside(part)
+        waiting += inside(part)
 
 
-def _inside(obj: object) -> Iterator[object]:
-    """What may lead to a model, a tool or a retriever."""
+def inside(obj: object) -> Iterator[object]:
+    """What may lead to a model, a tool, a retriever or an embedding model."""
     if isinstance(obj, Mapping):
         yield from cast("Mapping[object, object]", obj).values()
     elif isinstance(obj, (list, tuple, set, frozenset)):
@@ -93,13 +95,15 @@ def _inside(obj: object) -> Iterator[object]:
     elif isinstance(obj, FunctionType):
         yield from _of_function(obj)
     elif isinstance(obj, MethodType):
-        yield obj.__func__
+        yield from (obj.__func__, obj.__self__)
         yield from _fields(obj.__self__)
     elif isinstance(obj, functools.partial):
         yield from (obj.func, *obj.args, *obj.keywords.values())
     elif isinstance(obj, _MODELS):
         return  # what a model holds is its own affair: one crossing, one check
-    elif isinstance(obj, Runnable) or type(obj).__module__.startswith(_FRAMEWORK):
+    elif isinstance(obj, (Runnable, VectorStore, Embeddings)) or type(obj).__module__.startswith(
+        _FRAMEWORK
+    ):
         yield from _fields(obj)
 
 

@@ -247,6 +247,6 @@ def _key(obj: object) -> int:
     return id(obj.__dict__)
 
 
-def armed_scope(guards: tuple[Guard, ...]) -> Scope:
-    """The scope in which `guards` are armed for whatever is called."""
-    return scope_of(None, guards) or Scope(_around.get())
+def run_scope(config: object, guards: tuple[Guard, ...]) -> Scope:
+    """The scope of a call with this config, in which `guards` are armed for whatever is called."""
+    return scope_of(config, guards) or Scope(_around.get())

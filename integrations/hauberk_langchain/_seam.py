@@ -20,13 +20,17 @@ from typing import Any, TypeVar, cast
 from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
+from langchain_core.vectorstores import VectorStore
 
 from hauberk import Decision, Event, Guard, Policy, Stage
+from hauberk_langchain._embeddings import embedding_methods
 from hauberk_langchain._models import CHAT, TEXT, model_methods
+from hauberk_langchain._objects import named_like
 from hauberk_langchain._run import Scope, scope_of
 from hauberk_langchain._tools import acall_tool, aretrieve, call_tool, retrieve
 
@@ -83,6 +87,11 @@ _DERIVING = (
 def guards_of(obj: object) -> tuple[Guard, ...]:
     """The guards that an object carries."""
     return cast("tuple[Guard, ...]", getattr(type(obj), _GUARDS, ()))
+
+
+def is_seam(kind: type[Any]) -> bool:
+    """Whether a class is one of the guarded subclasses."""
+    return _BASE in vars(kind)
 
 
 def arm(obj: T, guard: Guard) -> T:
@@ -157,6 +166,10 @@ def _methods(base: type[Any]) -> dict[str, Any]:
         return _tool_methods(base)
     if issubclass(base, BaseRetriever):
         return _retriever_methods(base)
+    if issubclass(base, Embeddings):
+        return embedding_methods(base, guards_of)
+    if issubclass(base, VectorStore):
+        return {"as_retriever": _deriving(base.as_retriever)}
     return _container_methods(base)
 
 
@@ -215,7 +228,7 @@ def _deriving(original: Any) -> Any:
             arm(cast("object", made), guard)
         return made
 
-    return _like(original, derive)
+    return named_like(original, derive)
 
 
 Prepared = tuple[Any, Scope | None]
@@ -250,7 +263,7 @@ def scoped(original: Any, prepare: Prepare) -> Any:
             return here.aeach(result)
         return here.finish(result) if inspect.iscoroutine(result) else result
 
-    return _like(original, call)
+    return named_like(original, call)
 
 
 def _scoped_coroutine(original: Any, prepare: Prepare) -> Any:
@@ -259,7 +272,7 @@ def _scoped_coroutine(original: Any, prepare: Prepare) -> Any:
         work = original(me, *args, **kwargs)
         return await (work if here is None else here.finish(work))
 
-    return _like(original, call)
+    return named_like(original, call)
 
 
 def _scoped_generator(original: Any, prepare: Prepare) -> Any:
@@ -268,7 +281,7 @@ def _scoped_generator(original: Any, prepare: Prepare) -> Any:
         work = original(me, *args, **kwargs)
         yield from (work if here is None else here.each(work))
 
-    return _like(original, call)
+    return named_like(original, call)
 
 
 def _scoped_asyncgen(original: Any, prepare: Prepare) -> Any:
@@ -279,14 +292,7 @@ def _scoped_asyncgen(original: Any, prepare: Prepare) -> Any:
             async for item in items:
                 yield item
 
-    return _like(original, call)
-
-
-def _like(original: Any, call: Any) -> Any:
-    for name in ("__name__", "__qualname__", "__doc__", "__module__"):
-        setattr(call, name, getattr(original, name, None))
-    call.__wrapped__ = original
-    return call
+    return named_like(original, call)
 
 
 # --- pickling -------------------------------------------------------------------------------
