@@ -42,6 +42,11 @@ class MemoryApprovals:
             self._used[ident] = expires
             return True
 
+    def free(self, ident: str) -> None:
+        """Forget that a question was answered."""
+        with self._lock:
+            self._used.pop(ident, None)
+
 
 class SqliteApprovals:
     """A file, for several processes. Readable by its owner only: its key makes answers count."""
@@ -75,6 +80,15 @@ class SqliteApprovals:
             db.execute("DELETE FROM used WHERE expires < ?", (now,))
             done = db.execute("INSERT OR IGNORE INTO used VALUES (?, ?)", (ident, expires))
             return done.rowcount == 1
+
+    def free(self, ident: str) -> None:
+        """Forget that a question was answered.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        with self._connection("written") as db:
+            db.execute("DELETE FROM used WHERE ident = ?", (ident,))
 
     @contextmanager
     def _connection(self, verb: str) -> Generator[sqlite3.Connection]:

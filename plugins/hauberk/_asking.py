@@ -74,7 +74,11 @@ class Asking:
         if raw is None:
             return None
         try:
-            taken = self._approvals.take(event, decision, Answer.read(raw))
+            answer = Answer.read(raw)
+        except ValueError as error:  # its words are ours, and never repeat the answer
+            return replace(Decision.deny(f"the answer cannot be read: {error}"), plugin="approval")
+        try:
+            taken = self._approvals.take(event, decision, answer)
         except Exception as error:  # noqa: BLE001 - an answer that cannot be taken is no yes
             return _failed(error)
         return taken if isinstance(taken, Grant) else replace(taken, plugin="approval")

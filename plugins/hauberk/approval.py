@@ -201,6 +201,10 @@ class ApprovalStore(Protocol):
         """Mark a question as answered: True for the first caller, False for every other. Atomic."""
         ...
 
+    def free(self, ident: str) -> None:
+        """Forget that a question was answered. Does nothing when it was not."""
+        ...
+
 
 class Approvals:
     """Makes questions and takes answers. One for each guard."""
@@ -273,8 +277,21 @@ class Approvals:
             return Grant(digest=digest(edited), arguments=answer.arguments, by=answer.by)
         return Grant(digest=digest(final), by=answer.by)
 
+    def reopen(self, ident: str) -> None:
+        """The call that an answer allowed was left half-way and will be begun anew: let it count again.
+
+        For adapters of frameworks that leave a run to wait for something, and then repeat the step
+        that waits. Never for a call that was carried out.
+
+        Raises:
+            StoreError: The file of approvals cannot be written.
+        """
+        self._store.free(ident)
+
     def _problem(self, ident: str, wanted: str) -> str:
         """Why an answer to the question `ident` does not count; empty when it does (once)."""
+        if not ident:
+            return "the answer does not name its question; give it the `id` of that"
         head, seal = _unpacked(ident)
         if not head or not hmac.compare_digest(seal, self._seal(head, wanted)):
             return "the answer belongs to another question, or to other arguments"
