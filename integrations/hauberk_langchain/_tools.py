@@ -23,9 +23,10 @@ from pydantic_core import to_jsonable_python
 from hauberk import Event, Guard, Stage
 from hauberk.flows import Refused, arun_tool, run_tool
 from hauberk.guard import blocked
+from hauberk_langchain._approval import Question, Replayed
 from hauberk_langchain._errors import hard_stops, run_error
 from hauberk_langchain._results import DocumentCodec, ResultCodec, screened
-from hauberk_langchain._run import session_of
+from hauberk_langchain._run import run_scope, session_of
 
 ToolInput = str | dict[str, Any]
 
@@ -55,12 +56,17 @@ def call_tool(
         return work(given)
     with hard_stops:
         guard, event = guards[0], tool_event(guards[0], tool, given, options)
+        question = _question(guard, event, tool, options)
 
         def run(arguments: Mapping[str, object]) -> object:
-            return call_tool(guards[1:], tool, _input(given, event, arguments), options, work)
+            with question:
+                return call_tool(guards[1:], tool, _input(given, event, arguments), options, work)
 
-        result = run_tool(guard, event, run, ResultCodec(tool.name))
-        return _shown(guard, event, result, options)
+        try:
+            result = run_tool(guard, event, run, ResultCodec(tool.name), question.ask)
+        except Replayed as before:
+            return before.result
+        return question.keep(_shown(guard, event, result, options))
 
 
 async def acall_tool(
@@ -79,13 +85,18 @@ async def acall_tool(
         return await work(given)
     with hard_stops:
         guard, event = guards[0], tool_event(guards[0], tool, given, options)
+        question = _question(guard, event, tool, options)
 
         async def run(arguments: Mapping[str, object]) -> object:
             changed = _input(given, event, arguments)
-            return await acall_tool(guards[1:], tool, changed, options, work)
+            with question:
+                return await acall_tool(guards[1:], tool, changed, options, work)
 
-        result = await arun_tool(guard, event, run, ResultCodec(tool.name))
-        return _shown(guard, event, result, options)
+        try:
+            result = await arun_tool(guard, event, run, ResultCodec(tool.name), question.aask)
+        except Replayed as before:
+            return before.result
+        return question.keep(_shown(guard, event, result, options))
 
 
 def call_stray(
@@ -164,6 +175,11 @@ def tool_event(guard: Guard, tool: BaseTool, given: ToolInput, options: Mapping[
     return Event(stage=Stage.TOOL_CALL, tool=name, session=session, arguments=arguments)
 
 
+def _question(guard: Guard, event: Event, tool: BaseTool, options: Mapping[str, Any]) -> Question:
+    ident = options.get("tool_call_id")
+    return Question(guard, event, ident, lambda edited: _final_arguments(tool, dict(edited), ident))
+
+
 def _final_arguments(tool: BaseTool, given: ToolInput, ident: str | None) -> dict[str, object]:
     if isinstance(given, str):
         return {_only_name(tool): given}
@@ -203,7 +219,10 @@ def _input(given: ToolInput, event: Event, arguments: Mapping[str, object]) -> T
     changed = {k: v for k, v in arguments.items() if k not in before or before[k] != v}
     if isinstance(given, str):
         return cast("str", next(iter(changed.values()), given))
-    return {**given, **changed} if changed else given
+    gone = before.keys() - arguments.keys()  # a person took them away
+    if not changed and not gone:
+        return given
+    return {k: v for k, v in given.items() if k not in gone} | changed
 
 
 def _shown(guard: Guard, event: Event, result: object, options: Mapping[str, Any]) -> object:
@@ -228,8 +247,10 @@ def retrieve(
     Raises:
         RunBlockedError: A document is refused.
     """
-    documents = work()
-    with hard_stops:
+    # What it calls inside, to embed the query, is guarded too, and of the same run.
+    with (scope := run_scope(config, guards)):
+        documents = work()
+    with hard_stops, scope:
         for guard in reversed(guards):
             event = _retrieval(guard, config, documents)
             done = guard.require(event).segments
@@ -246,8 +267,9 @@ async def aretrieve(
     Raises:
         RunBlockedError: A document is refused.
     """
-    documents = await work()
-    with hard_stops:
+    scope = run_scope(config, guards)
+    documents = await scope.finish(work())
+    with hard_stops, scope:
         for guard in reversed(guards):
             event = _retrieval(guard, config, documents)
             done = (await guard.arequire(event)).segments
