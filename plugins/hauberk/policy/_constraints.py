@@ -33,7 +33,11 @@ OneOrMany = Annotated[
 
 def _short_for(field: str) -> Callable[[object], object]:
     """A validator that reads the short form of a constraint: the value of its chief field."""
-    return lambda value: value if isinstance(value, (Mapping, Model)) else {field: value}
+
+    def read(value: object) -> object:
+        return cast("object", value) if isinstance(value, (Mapping, Model)) else {field: value}
+
+    return read
 
 
 def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -147,7 +151,9 @@ class CommandRule(Model):
 
 
 def _by_name(value: object) -> object:
-    return {name: {} for name in cast("list[str]", value)} if isinstance(value, list) else value
+    if not isinstance(value, (list, tuple)):
+        return value
+    return {name: CommandRule() for name in cast("list[str]", value)}
 
 
 class ShellRule(Model):
@@ -175,19 +181,12 @@ class MoneyRule(Model):
     """The most in one call."""
     min: Decimal = Field(default=Decimal(0), allow_inf_nan=False)
     """The least in one call."""
-    currency: tuple[str, ...] | None = None
+    currency: OneOrMany | None = None
     """Currencies, ISO 4217 (`EUR`)."""
     currency_in: str | None = None
     """The argument that names the currency; without it the amount itself must (`EUR 12.50`)."""
     decimals: int = Field(default=2, ge=0, le=8)
     """Most digits after the point."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_currency(cls, value: Any) -> Any:
-        if isinstance(value, dict) and isinstance(value.get("currency"), str):
-            return {**value, "currency": (value["currency"],)}
-        return value
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import cast
 
 from hauberk.capabilities._names import covers, is_glob, skeleton
 from hauberk.policy._capabilities import (
@@ -136,7 +137,7 @@ def _goes_before(earlier: Case, later: Case) -> bool:
 
 def _wider(wanted: object, has: object) -> bool:
     if isinstance(wanted, tuple) and isinstance(has, tuple):
-        return set(map(str, has)) <= set(map(str, wanted))
+        return set(cast("tuple[str, ...]", has)) <= set(cast("tuple[str, ...]", wanted))
     return wanted == has
 
 
