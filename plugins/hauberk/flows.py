@@ -207,11 +207,16 @@ def refused(event: Event, decision: Decision) -> Refused:
     """
     if decision.stop:
         raise blocked(event, decision)
-    return Refused(
-        text=f"The call of {event.tool} was refused by the security policy: {decision.reason}. "
-        "It had no effect. Do not repeat it.",
-        decision=decision,
+    text = (
+        f"The call of {event.tool} was refused by the security policy: {decision.reason}. "
+        "It had no effect. Do not repeat it."
     )
+    return _notice(event, text, decision)
+
+
+def _notice(event: Event, text: str, decision: Decision) -> Refused:
+    event.session.add_notice(text)
+    return Refused(text=text, decision=decision)
 
 
 @contextmanager
@@ -249,10 +254,8 @@ def _timed_out(guard: Guard, event: Event, error: ToolTimeoutError) -> Refused:
     )
     decision = Decision.deny(f"the tool gave {error}", findings=[finding])
     denied = guard.deny(event.returned(()), decision)
-    return Refused(
-        text=f"{event.tool} gave {error} and is no longer waited for. It may still have an effect.",
-        decision=denied.decision,
-    )
+    text = f"{event.tool} gave {error} and is no longer waited for. It may still have an effect."
+    return _notice(event, text, denied.decision)
 
 
 def _read(guard: Guard, event: Event, value: object, codec: ToolCodec) -> Event | Refused:
@@ -285,7 +288,5 @@ def _withheld(event: Event, decision: Decision) -> Refused:
     """
     if decision.stop:
         raise blocked(event, decision)
-    return Refused(
-        text=f"The result of {event.tool} was withheld by the security policy: {decision.reason}.",
-        decision=decision,
-    )
+    text = f"The result of {event.tool} was withheld by the security policy: {decision.reason}."
+    return _notice(event, text, decision)

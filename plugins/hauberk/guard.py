@@ -42,12 +42,13 @@ _EXTRA = "*"
 """Place of plugins that are not built in."""
 
 _ORDER: Mapping[Stage, tuple[str, ...]] = {
-    Stage.PROMPT: ("budget", "injection", _EXTRA, "pii"),
+    # Capabilities read what the model will read: after screening, and in clear.
+    Stage.PROMPT: ("budget", "injection", "capabilities", _EXTRA, "pii"),
     Stage.COMPLETION: ("budget", "injection", "pii", _EXTRA),
     # Real values first: rules judge what the tool will really get.
     Stage.TOOL_CALL: ("pii", "capabilities", _EXTRA, "budget"),
-    Stage.TOOL_RESULT: ("budget", "injection", _EXTRA, "pii"),
-    Stage.RETRIEVAL: ("injection", _EXTRA, "pii"),
+    Stage.TOOL_RESULT: ("budget", "injection", "capabilities", _EXTRA, "pii"),
+    Stage.RETRIEVAL: ("injection", "capabilities", _EXTRA, "pii"),
     Stage.INGEST: ("injection", _EXTRA, "pii"),
 }
 

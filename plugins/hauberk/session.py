@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MAX_NOTICES = 1000
+"""Notices that one session remembers."""
+
 _current: ContextVar[Session | None] = ContextVar("hauberk_session", default=None)
 
 
@@ -63,6 +66,7 @@ class Session:
         """Held for every step on this session's state that must be one step."""
         self._state: dict[object, object] = {}
         self._tripped: Decision | None = None
+        self._notices: OrderedDict[int, None] = OrderedDict()
 
     def __repr__(self) -> str:
         """Names only; the state may hold personal data."""
@@ -87,6 +91,17 @@ class Session:
         except KeyError:
             with self.lock:
                 return cast("T", self._state.setdefault(owner, make()))
+
+    def add_notice(self, text: str) -> None:
+        """Remember a text that a guard put in the place of somebody's: it is nobody's text."""
+        with self.lock:
+            self._notices[hash(text)] = None
+            if len(self._notices) > MAX_NOTICES:
+                self._notices.popitem(last=False)
+
+    def is_notice(self, text: str) -> bool:
+        """Whether a guard wrote this text, exactly like this."""
+        return hash(text) in self._notices
 
     @property
     def tripped(self) -> Decision | None:

@@ -1,0 +1,116 @@
+"""The flow part of the capabilities plugin: reads what passes by, and judges calls by it.
+
+Rules:
+* A denial of the rule book stands; a denial by flow goes before its question; questions add up.
+* A call is numbered when it may run (or waits for a person), so that sources can be named by it.
+* The state is in the session. Judging reads it, and changes only what the call itself brings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from hauberk.capabilities.flow._book import FlowBook, Objection, decision_of, labels_of, values_of
+from hauberk.capabilities.flow._hidden import Hidden
+from hauberk.capabilities.flow._observe import Observer, State
+from hauberk.capabilities.flow._tools import Sources
+from hauberk.capabilities.provenance import Ledger
+from hauberk.decisions import Decision, Verdict
+from hauberk.events import Event, Stage
+from hauberk.policy._flow import FlowSection, origins_of
+
+OWN = frozenset({"user", "developer"})
+
+
+class Flow:
+    """Provenance and flow rules of one policy.
+
+    Does not promise to follow a meaning: a value that the model wrote in other words is the model's
+    own, written after it had read what it had read. Rules can refuse that; they cannot read it.
+    """
+
+    stages = frozenset({Stage.PROMPT, Stage.TOOL_CALL, Stage.TOOL_RESULT, Stage.RETRIEVAL})
+
+    def __init__(self, policy: FlowSection) -> None:
+        """Compile the rules.
+
+        Raises:
+            PolicyError: The matcher that `intent` names is not installed.
+        """
+        self._trusted = OWN | frozenset(policy.trusted)
+        self._sources = Sources(policy)
+        self._book = FlowBook(policy)
+        self._observer = Observer(self._sources, self._book.hear)
+        self._new_state = partial(_state, self._trusted)
+
+    @staticmethod
+    def is_wanted(policy: FlowSection) -> bool:
+        """Whether a policy says anything about flow."""
+        rules = policy.flow or policy.rule_of_two or policy.intent
+        return bool(rules) or any(origins.hide for origins in origins_of(policy))
+
+    def state(self, event: Event) -> State:
+        """What the event's session has read so far."""
+        return event.session.state(self, self._new_state)
+
+    def observe(self, event: Event) -> Decision:
+        """Take in what a prompt, a result or a retrieval brings."""
+        return self._observer.observe(event, self.state(event))
+
+    def revealed(self, event: Event) -> Event:
+        """A tool call with the real texts in the place of references."""
+        arguments = event.arguments or {}
+        shown = self.state(event).hidden.shown(arguments)
+        return event if shown is arguments else event.rewritten(None, shown)
+
+    def objections(self, meant: Event) -> list[Objection]:
+        """What the flow rules have against a call. Changes nothing."""
+        view = self._sources.tool(meant.tool or "")
+        return list(self._book.objections(view, meant.arguments or {}, self.state(meant).ledger))
+
+    def judge(self, event: Event, meant: Event, decision: Decision) -> Decision:
+        """The decision of the rule book, with what flow has to say.
+
+        Args:
+            event: The call as it came.
+            meant: The call with the real texts in it.
+            decision: What the rule book says of `meant`.
+        """
+        if decision.verdict is Verdict.DENY:
+            return decision
+        decision = _joined(decision, decision_of(self.objections(meant)))
+        if decision.verdict is Verdict.DENY:
+            return decision
+        self._open(meant, waits=decision.verdict is Verdict.ASK)
+        return decision if meant is event else _rewriting(decision, meant)
+
+    def _open(self, event: Event, *, waits: bool) -> None:
+        ledger = self.state(event).ledger
+        values = tuple((value.argument, value.text) for value in values_of(event.arguments or {}))
+        labels: frozenset[str] = frozenset()
+        if ledger.read.labels:
+            labels = labels.union(*(labels_of(ledger.origin(text)) for _, text in values))
+        tool = event.tool or ""
+        call = ledger.open_call(event.call, tool, values=values, labels=labels)
+        ledger.spoken(text for _, text in values)
+        if not waits and self._sources.tool(tool).effect == "outside":
+            ledger.reached_outside(call)
+
+
+def _state(trusted: frozenset[str]) -> State:
+    return State(Ledger(trusted), Hidden())
+
+
+def _joined(first: Decision, second: Decision | None) -> Decision:
+    if second is None:
+        return first
+    if second.verdict is Verdict.DENY or first.verdict is not Verdict.ASK:
+        return replace(second, findings=(*first.findings, *second.findings))
+    findings = (*first.findings, *second.findings)
+    return replace(first, reason=f"{first.reason}; {second.reason}", findings=findings)
+
+
+def _rewriting(decision: Decision, meant: Event) -> Decision:
+    verdict = Verdict.ASK if decision.verdict is Verdict.ASK else Verdict.REWRITE
+    return replace(decision, verdict=verdict, arguments=meant.arguments)
