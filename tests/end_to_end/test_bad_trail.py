@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 
 from hauberk import Guard, Policy, StoreError, TamperedError
-from hauberk.audit import read_records, verify_trail
+from hauberk.audit import SqliteStore, read_records, verify_trail
+from hauberk.audit._log import log_path
 from hauberk.policy import AuditPolicy
 
 pytestmark = pytest.mark.timeout(120)
@@ -76,11 +78,14 @@ def test_no_guard_starts_without_a_place_for_its_trail(tmp_path: Path, kit: Any)
 
 @contextmanager
 def full(world: Any) -> Generator[None]:
-    """No page can be added: SQLite answers as it does on a full disk."""
-    db = world.guard.recorder.store._connected()[0]
-    pages = db.execute("PRAGMA page_count").fetchone()[0]
-    db.execute(f"PRAGMA max_page_count={pages}")
-    yield
+    """No file of this process grows by more than a few records, as with a quota."""
+    log = log_path(world.guard.recorder.path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 9_000, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_full_disk_refuses_then_goes_on(make: Any, door: str) -> None:
@@ -140,9 +145,8 @@ def test_a_quota_refuses_then_goes_on(tmp_path: Path) -> None:
 
 
 HOLD = """
-import sqlite3, sys
-db = sqlite3.connect(sys.argv[1], isolation_level=None)
-db.execute("BEGIN IMMEDIATE")
+import fcntl, sys
+fcntl.flock(open(sys.argv[1] + ".log", "a"), fcntl.LOCK_EX)
 print("held", flush=True)
 sys.stdin.readline()
 """
@@ -150,7 +154,7 @@ sys.stdin.readline()
 
 @contextmanager
 def locked(path: Path) -> Generator[None]:
-    """Another process holds the write lock."""
+    """Another process holds the lock of the trail."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)],
         stdin=subprocess.PIPE,
@@ -179,6 +183,17 @@ def test_a_trail_that_another_process_holds_refuses_then_goes_on(make: Any, door
 
 
 # --- changed by somebody while it is in use ---------------------------------------------------
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes looks at the files each time, not some times a second."""
+    monkeypatch.setattr("hauberk.audit._sqlite.LOOK_EVERY_S", 0.0)
+
+
+def _settled(path: Path) -> None:
+    """The database has what is in the log."""
+    SqliteStore.open(path).close()
 
 
 def _sql(*statements: str) -> Callable[[Path], None]:
@@ -228,11 +243,13 @@ ENDS: dict[str, Callable[[Path], None]] = {
 }
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("how", ENDS)
 def test_a_trail_that_was_damaged_while_in_use_refuses(make: Any, door: str, how: str) -> None:
     world = make(door)
     for _ in range(5):
         assert world.run("Go", [ANSWER]).answer == ANSWER
+    _settled(world.path)
     ENDS[how](world.path)
     outcome = world.run("Go", [ANSWER])
     assert outcome.refused, "the guard went on with a trail that was damaged"
@@ -256,6 +273,7 @@ def test_a_change_while_in_use_is_found_and_named(make: Any, door: str, what: st
     world = make(door)
     for _ in range(3):
         world.run("Go", [ANSWER])
+    _settled(world.path)
     CHANGES[what](world.path)
     world.run("Go", [ANSWER])
     report = verify_trail(world.path)

@@ -7,6 +7,7 @@ Rules:
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from pathlib import Path
 
@@ -49,6 +50,9 @@ _CHANGED = (
 )
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def code(error: sqlite3.Error) -> int:
     """The primary result code of an error; `SQLITE_MISUSE` when it has none."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & _PRIMARY
@@ -57,6 +61,11 @@ def code(error: sqlite3.Error) -> int:
 def is_busy(error: sqlite3.Error) -> bool:
     """True when somebody else is writing, and trying again may help."""
     return code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """True when there is no room (a quota shows as a failing disk)."""
+    return code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def translated(error: sqlite3.Error, path: Path) -> StoreError:
@@ -69,6 +78,8 @@ def translated(error: sqlite3.Error, path: Path) -> StoreError:
 
 def unusable(file: Path, verb: str, error: OSError) -> StoreError:
     """The error to raise for one of the file system's."""
+    if error.errno in _NO_ROOM:
+        return StoreError("the disk is full", store=file, remedy="Free some space; then go on.")
     return StoreError(
         f"cannot be {verb} ({error.strerror or type(error).__name__})",
         store=file,

@@ -2,32 +2,24 @@
 
 Rules:
 * The key file is made once, in one step, readable by its owner only; it is never replaced.
-* The head is written after the row that it names, in one write, and never goes back: a head that
-  names more than the database has is proof of a cut tail.
-* No wait is longer than it was told to be.
+* The head is written after the row that it names, in one write, by whoever holds the trail's lock: a
+  head that names more than the trail has is proof of a cut tail.
 
-On Windows processes do not lock each other out of the head file: it may then name an older record,
-which verifying accepts.
+On Windows there is no such lock: the head may then name an older record, which verifying accepts.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 from secrets import token_hex
 
-from hauberk.audit._chain import HEAD_BYTES, SECRET_BYTES, Head, Keys, decode_head, encode_head
+from hauberk.audit._chain import SECRET_BYTES, Head, Keys, decode_head, encode_head
 from hauberk.audit._failures import EVIDENCE, unusable
 from hauberk.errors import StoreError, TamperedError
 
-if sys.platform != "win32":
-    import fcntl
-
 _O_BINARY: int = getattr(os, "O_BINARY", 0)
-_PAUSE_S = 0.001
-"""Pause between two tries for the lock of a head file, which is held for microseconds."""
 
 
 def key_path(path: Path) -> Path:
@@ -111,7 +103,7 @@ def read_head(path: Path, keys: Keys) -> Head | None:
 
 
 class HeadFile:
-    """An open head file. Not thread-safe: its store holds a lock; processes lock each other out."""
+    """An open head file. Whoever writes it holds the lock of the trail."""
 
     def __init__(self, path: Path, keys: Keys) -> None:
         """Open the head file of the trail at `path`, making it when it is missing.
@@ -121,61 +113,29 @@ class HeadFile:
         """
         self._file = head_path(path)
         self._keys = keys
-        self._known = b""
         try:
             self._fd = os.open(self._file, os.O_RDWR | os.O_CREAT | _O_BINARY, 0o600)
         except OSError as error:
             raise unusable(self._file, "written", error) from None
 
-    def advance(self, head: Head, *, wait_s: float) -> None:
-        """Name `head` as the newest row, unless a newer one is named already.
+    def write(self, head: Head) -> None:
+        """Name `head` as the newest row.
 
         Raises:
-            StoreError: It cannot be written, or somebody held its lock for `wait_s` seconds.
+            StoreError: It cannot be written.
         """
         try:
-            self._lock(time.monotonic() + wait_s)
-            try:
-                if self._is_older(self._read(), head):
-                    self._write(encode_head(self._keys, head))
-            finally:
-                self._unlock()
+            if sys.platform == "win32":
+                os.lseek(self._fd, 0, os.SEEK_SET)
+                os.write(self._fd, encode_head(self._keys, head))
+            else:
+                os.pwrite(self._fd, encode_head(self._keys, head), 0)
         except OSError as error:
             raise unusable(self._file, "written", error) from None
 
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._fd)
-
-    def _is_older(self, raw: bytes, head: Head) -> bool:
-        if raw == self._known:  # what this process wrote: nobody else was here since
-            return True
-        known = decode_head(self._keys, raw)
-        return known is None or known.seq < head.seq or head.seq == 0
-
-    def _read(self) -> bytes:
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        return os.read(self._fd, HEAD_BYTES + 1)
-
-    def _write(self, data: bytes) -> None:
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        os.write(self._fd, data)
-        self._known = data
-
-    def _lock(self, deadline: float) -> None:
-        while sys.platform != "win32":
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_PAUSE_S)
-            else:
-                return
-
-    def _unlock(self) -> None:
-        if sys.platform != "win32":
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
 
 
 def _write_new(file: Path, data: bytes) -> None:

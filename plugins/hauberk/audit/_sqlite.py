@@ -1,12 +1,15 @@
-"""A trail in an SQLite file, shared by threads and processes.
+"""A trail in an SQLite file, with the log of its newest rows beside it; for threads and processes.
 
 Rules:
-* Number, hash before it and new row are one transaction (`BEGIN IMMEDIATE`).
-* A row that was acknowledged survives `kill -9`: it is in the write-ahead log, which the kernel has.
-  A power cut may lose the last rows (`synchronous=NORMAL`); verifying then reports a cut tail.
-* After an error the file is opened anew, so the trail goes on as soon as the cause is gone.
-* A file that is moved, replaced or shortened while it is in use is an error, not a new trail.
-* A fork closes the file first; parent and child open it anew: SQLite's connections survive none.
+* A row goes into the log, under a lock that holds for all processes: number, hash before it and row
+  are one step. The database takes the log's rows when there are `FOLD_BYTES` of them, and on closing.
+* A row that was acknowledged survives `kill -9`: the kernel has it. A power cut may lose the last rows
+  (nothing is flushed row by row); verifying then reports a cut tail.
+* A database that is locked or full does not stop the trail until the log has `MAX_LOG_BYTES`.
+* After an error the files are opened anew, so the trail goes on as soon as the cause is gone.
+* Files that are moved, replaced or shortened while they are in use are an error, not a new trail.
+* A fork closes the files first; parent and child open them anew: SQLite's connections survive none.
+* Where processes cannot lock each other out of a file there is no log: each row is a transaction.
 
 Write-ahead log: https://www.sqlite.org/wal.html (needs shared memory: not on a network file system).
 Forks: https://www.sqlite.org/howtocorrupt.html section 2.6. Both read 2026-11.
@@ -24,49 +27,72 @@ from threading import Lock
 from typing import Self
 from weakref import WeakSet
 
-from hauberk.audit._chain import Head, Keys, Row, authentic, genesis
-from hauberk.audit._failures import EVIDENCE, is_busy, translated, unusable
-from hauberk.audit._files import HeadFile, head_path, key_path, make_keys, read_head, read_keys
-from hauberk.audit._sqlite_read import SCHEMA, SELECT, TABLE, as_row, file_size, read_rows
+from hauberk.audit._chain import Head, Keys, Row
+from hauberk.audit._failures import is_busy, is_full, translated
+from hauberk.audit._files import key_path, make_keys, read_head, read_keys
+from hauberk.audit._log import CAN_LOCK, Found, Log
+from hauberk.audit._sqlite_open import (
+    BUSY_TIMEOUT_S,
+    INSERT,
+    Files,
+    begun,
+    cut_torn,
+    newest,
+    not_following,
+    open_files,
+    roll_back,
+    take,
+)
+from hauberk.audit._sqlite_read import file_size, read_rows
 from hauberk.audit._store import Seal
 from hauberk.errors import StoreError, TamperedError
 
-BUSY_TIMEOUT_S = 3.0
-"""Longest wait for other writers. A write takes 20 microseconds, a checkpoint some milliseconds."""
+FOLD_BYTES = 128 * 1024
+"""Size of the log, in bytes, at which the database takes its rows: about 150, in one millisecond."""
 
-HEAD_TIMEOUT_S = 0.5
-"""Longest wait for the lock of the head file, which is held for microseconds. Short, because the row
-is written by then, and an event loop may be waiting."""
+MAX_LOG_BYTES = 64 * 1024 * 1024
+"""Size of the log past which a database that takes no rows is an error: it is read as a whole."""
+
+LOOK_EVERY_S = 0.1
+"""How often it is looked whether the files are where and what they were, in seconds. Until then a log
+that was moved away goes on growing."""
 
 FIRST_PAUSE_S = 0.0005
 """First pause between two tries while others write; doubled up to `LONGEST_PAUSE_S`."""
 
 LONGEST_PAUSE_S = 0.01
 
-_INSERT = "INSERT INTO records (seq, body, prev, sums, hash) VALUES (?, ?, ?, ?, ?)"
-_LAST = "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
-
 
 class SqliteStore:
-    """The rows of one trail in a file, with its key and its head beside it.
+    """The rows of one trail in a file, with its key, its head and its log beside it.
 
     Does not promise to survive a power cut whole, nor to work on a network file system.
     """
 
-    def __init__(self, path: Path, keys: Keys) -> None:
+    def __init__(self, path: Path, keys: Keys, *, logs: bool) -> None:
         """For `open`, which makes the files when they are missing."""
         self.path = path
         self.keys = keys
-        self._newest = 0
+        self._logs = logs
+        self._last = Head(-1, b"")
+        """The newest row that this process has seen."""
+        self._kept = -1
+        """Number of the newest row that it has seen in the database."""
         self._lock = Lock()
         self._held = False
-        self._open: tuple[sqlite3.Connection, HeadFile] | None = None
+        self._open: Files | None = None
         self._identity: tuple[int, int] | None = None
+        self._looked_s = 0.0
+        self._fold_at = FOLD_BYTES
         _stores.add(self)
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | Path, *, logs: bool = CAN_LOCK) -> Self:
         """Open the trail at `path`; make it, with its key and its head, when there is none.
+
+        Args:
+            path: The SQLite file; the others lie beside it.
+            logs: Keep the newest rows in a log. All who write to a trail must do the same.
 
         Raises:
             TamperedError: It was changed (as far as that shows without reading it all).
@@ -82,22 +108,31 @@ class SqliteStore:
                     remedy="Put it back: without it nothing can be proved or added.",
                 )
             keys = make_keys(file)
-        store = cls(file, keys)
+        store = cls(file, keys, logs=logs)
         with store._lock:
-            store._guarded_open()
+            try:
+                store._files()
+            except sqlite3.Error as error:
+                raise translated(error, file) from None
         return store
 
     def append(self, make: Seal, *, wait_s: float) -> Head | None:
-        """Add a row in one transaction. See `AuditStore.append`.
+        """Add a row in one step. See `AuditStore.append`.
 
         Raises:
-            TamperedError: The file was changed by somebody else.
+            TamperedError: The files were changed by somebody else.
             StoreError: It could not be written; says why, and what to do.
         """
         if not self._lock.acquire(timeout=wait_s):
             return None
         try:
-            return self._append(make, time.monotonic() + wait_s)
+            now = time.monotonic()
+            if now - self._looked_s > LOOK_EVERY_S:
+                self._look(now)
+            files = self._files()
+            if files.log is None:
+                return self._insert(files, make, now + wait_s)
+            return self._append(make, now + wait_s)
         except sqlite3.Error as error:
             self._drop()
             raise translated(error, self.path) from None
@@ -116,9 +151,14 @@ class SqliteStore:
         return read_head(self.path, self.keys)
 
     def close(self) -> None:
-        """Let go of the files. Used again, the store opens them again."""
+        """Let the database take the log, and let go of the files. Used again, it opens them again."""
         with self._lock:
-            self._drop()
+            try:
+                # What cannot be taken now stays in the log, which is part of the trail.
+                with suppress(sqlite3.Error, StoreError):
+                    self._fold_all()
+            finally:
+                self._drop()
 
     def __del__(self) -> None:
         self._drop()
@@ -126,155 +166,121 @@ class SqliteStore:
     # --- writing ----------------------------------------------------------------------------
 
     def _append(self, make: Seal, deadline: float) -> Head | None:
-        pause = FIRST_PAUSE_S
-        while True:
+        while (log := self._locked(deadline)) is not None:
             try:
-                last, head = self._insert(make)
-            except sqlite3.OperationalError as error:
-                if not is_busy(error):
-                    raise
-                if time.monotonic() >= deadline:
-                    return None
-            else:
-                head.advance(last, wait_s=HEAD_TIMEOUT_S)
-                self._newest = last.seq
+                if log.size >= self._fold_at and self._fold(log):
+                    continue  # in the next log, then
+                row = make(self._last)
+                log.append(row)
+                self._last = last = Head(row.seq, row.hash)
+                self._files().head.write(last)
                 return last
+            finally:
+                log.unlock()
+        return None
+
+    def _locked(self, deadline: float) -> Log | None:
+        """The log, locked, after what others wrote was read; None when it stayed locked."""
+        while (log := self._files().log) is not None and log.lock(deadline):
+            try:
+                found = log.found()
+                if found is Found.SAME:
+                    return log
+                if found is not Found.GONE:
+                    self._catch_up(log, found)
+                    return log
+            except BaseException:
+                log.unlock()
+                raise
+            self._begin_log(log)
+        return None
+
+    def _catch_up(self, log: Log, found: Found) -> None:
+        """Read what others wrote."""
+        if found is Found.SHORTER:
+            log.size = 0
+            self._last = newest(self.path, self._files().db, log.more(), at_least=self._last.seq)
+        elif rows := log.more():
+            if rows[0].prev != self._last.hash:
+                raise not_following(log)
+            self._last = Head(rows[-1].seq, rows[-1].hash)
+        cut_torn(self.path, self.keys, log, self._last)
+
+    def _begin_log(self, old: Log) -> None:
+        """Open the log after one whose rows the database has. Whatever it has is read when locked."""
+        files = self._files()
+        self._open = files._replace(log=Log(self.path))
+        old.close()
+        self._fold_at = FOLD_BYTES
+        self._last = newest(self.path, files.db, [], at_least=self._last.seq)
+
+    def _fold(self, log: Log) -> bool:
+        """Let the database take the rows of a locked log; False when it cannot now."""
+        try:
+            take(self._files().db, log)
+        except sqlite3.Error as error:
+            if not (is_busy(error) or is_full(error)) or log.size >= MAX_LOG_BYTES:
+                raise
+            self._fold_at = log.size + FOLD_BYTES
+            return False
+        self._kept = self._last.seq
+        return True
+
+    def _fold_all(self) -> None:
+        if self._open is not None:
+            log = self._locked(time.monotonic() + BUSY_TIMEOUT_S)
+            if log is not None:
+                self._fold(log)
+
+    def _insert(self, files: Files, make: Seal, deadline: float) -> Head | None:
+        """Without a log: a row in a transaction of its own."""
+        pause = FIRST_PAUSE_S
+        while not begun(files.db):
+            if time.monotonic() >= deadline:
+                return None
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
-
-    def _insert(self, make: Seal) -> tuple[Head, HeadFile]:
-        db, head = self._connected()
-        db.execute("BEGIN IMMEDIATE")
         try:
-            row = make(self._last(db))
-            db.execute(_INSERT, row.row())
-            db.execute("COMMIT")
+            last = newest(self.path, files.db, [], at_least=self._last.seq)
+            row = make(last)
+            files.db.execute(INSERT, row.row())
+            files.db.execute("COMMIT")
         except BaseException:
-            _roll_back(db)
+            roll_back(files.db)
             raise
-        return Head(row.seq, row.hash), head
+        self._last = Head(row.seq, row.hash)
+        files.head.write(self._last)
+        return self._last
 
-    def _last(self, db: sqlite3.Connection) -> Head:
-        found: tuple[int, bytes] | None = db.execute(_LAST).fetchone()
-        last = -1 if found is None else found[0]
-        if found is None or last < self._newest:
-            raise _cut(self.path, last, self._newest)
-        return Head(*found)
+    # --- opening ----------------------------------------------------------------------------
 
-    def _connected(self) -> tuple[sqlite3.Connection, HeadFile]:
+    def _files(self) -> Files:
         if self._open is None:
-            self._open = self._opened()
-            self._identity = _identity(self.path)
-        elif _identity(self.path) != self._identity:
+            self._open, self._last = open_files(self.path, self.keys, logs=self._logs)
+            self._identity, self._looked_s = _identity(self.path), time.monotonic()
+            self._fold_at = FOLD_BYTES
+        return self._open
+
+    def _look(self, now: float) -> None:
+        """Whether the files are where they were."""
+        files = self._open
+        if files is not None and (
+            _identity(self.path) != self._identity
+            or (files.log is not None and files.log.is_elsewhere)
+        ):
             raise StoreError(
                 "the file was moved, replaced or deleted while it was in use",
                 store=self.path,
                 remedy="Put it back, or start a new trail at another path.",
             )
-        return self._open
-
-    def _guarded_open(self) -> None:
-        try:
-            self._connected()
-        except sqlite3.Error as error:
-            raise translated(error, self.path) from None
-
-    def _opened(self) -> tuple[sqlite3.Connection, HeadFile]:
-        if not file_size(self.path):
-            self._refuse_to_begin_anew()
-        try:
-            # Made here and not by SQLite, so that only the owner can read it.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise unusable(self.path, "opened for writing", error) from None
-        db = sqlite3.connect(
-            self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
-        try:
-            db.execute("PRAGMA trusted_schema=OFF")
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=NORMAL")
-            head = self._prepared(db)
-            db.execute("PRAGMA busy_timeout=0")  # waiting is done by `append`
-        except BaseException:
-            db.close()
-            raise
-        return db, head
-
-    def _prepared(self, db: sqlite3.Connection) -> HeadFile:
-        """Make the table, or check that it is this trail's."""
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            if not db.execute(SCHEMA).fetchall():
-                return self._made(db)
-            self._check(db, read_head(self.path, self.keys))
-            db.execute("COMMIT")
-            return HeadFile(self.path, self.keys)
-        except BaseException:
-            _roll_back(db)
-            raise
-
-    def _refuse_to_begin_anew(self) -> None:
-        """Before SQLite makes a file: it would throw away the log of the one that is gone."""
-        known = read_head(self.path, self.keys)
-        log = file_size(self.path.with_name(self.path.name + "-wal"))
-        if file_size(self.path):
-            return  # another process made it just now, and head and log are its own
-        if known is not None and known.seq > 0:
-            raise _cut(self.path, -1, known.seq)
-        if log:
-            raise StoreError(
-                "the log of another trail is beside it", store=self.path, remedy="Move it away."
-            )
-
-    def _made(self, db: sqlite3.Connection) -> HeadFile:
-        head = HeadFile(self.path, self.keys)
-        try:
-            db.execute(TABLE)
-            row = genesis(self.keys)
-            db.execute(_INSERT, row.row())
-            # Before the commit: whoever sees the table finds its head. A head of row 0 without a
-            # table is a trail that was never opened.
-            head.advance(Head(row.seq, row.hash), wait_s=BUSY_TIMEOUT_S)
-            db.execute("COMMIT")
-        except BaseException:
-            head.close()
-            raise
-        return head
-
-    def _check(self, db: sqlite3.Connection, known: Head | None) -> None:
-        if db.execute(SCHEMA).fetchall() != [("table", "records", TABLE)]:
-            raise TamperedError(
-                "the database is not as it was made", store=self.path, remedy=EVIDENCE
-            )
-        first = db.execute(f"{SELECT} WHERE seq = 0").fetchone()
-        if first is None or not authentic(self.keys, as_row(first)):
-            raise TamperedError(
-                "the key file belongs to another trail, or the first record was changed",
-                store=self.path,
-                remedy="Put the key file of this trail back.",
-            )
-        if known is None:
-            raise TamperedError(
-                "the head file is missing", store=head_path(self.path), remedy=EVIDENCE
-            )
-        last = db.execute(_LAST).fetchone()
-        if last[0] < known.seq:
-            raise _cut(self.path, last[0], known.seq)
-        named = db.execute("SELECT hash FROM records WHERE seq = ?", (known.seq,)).fetchone()
-        if named is None or named[0] != known.hash:
-            raise TamperedError(
-                f"record {known.seq} is not the one that was written",
-                store=self.path,
-                remedy=EVIDENCE,
-            )
+        if files is not None:
+            self._kept = newest(self.path, files.db, [], at_least=self._kept).seq
+        self._looked_s = now
 
     def _drop(self) -> None:
         opened, self._open = self._open, None
         if opened is not None:
-            with suppress(sqlite3.Error):
-                opened[0].close()
-            opened[1].close()
+            opened.close()
 
     def _before_fork(self) -> None:
         # Waits for the row that is being written: in the child, SQLite would hold its lock for ever.
@@ -311,17 +317,6 @@ if hasattr(os, "register_at_fork"):
         after_in_parent=_each(SqliteStore._after_fork),  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - ditto
         after_in_child=_each(SqliteStore._in_child),  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - ditto
     )
-
-
-def _cut(path: Path, last: int, newest: int) -> TamperedError:
-    return TamperedError(
-        f"records {last + 1} to {newest} were removed", store=path, remedy=EVIDENCE
-    )
-
-
-def _roll_back(db: sqlite3.Connection) -> None:
-    with suppress(sqlite3.Error):
-        db.execute("ROLLBACK")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

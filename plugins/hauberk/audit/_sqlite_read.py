@@ -2,6 +2,7 @@
 
 Rules:
 * A reader has a connection of its own and sees the trail as it is at one moment; writers go on.
+* Rows of the log that the database does not have yet follow its own.
 * A trail on a medium that cannot be written to is read all the same.
 * Whatever SQLite says comes out as a `StoreError` with a remedy.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from hauberk.audit._chain import Row
 from hauberk.audit._failures import translated
+from hauberk.audit._log import read_log
 from hauberk.errors import StoreError, TamperedError
 
 READ_TIMEOUT_S = 3.0
@@ -42,17 +44,30 @@ def read_rows(
         TamperedError: The file is no trail, or is damaged.
         StoreError: It cannot be read.
     """
-    where = " AND ".join(["instr(body, ?)"] * len(lines)) or "1"
-    order = "DESC" if newest_first else "ASC"
     try:
+        # The log first: what the database takes over in between is then in both.
+        logged = [row.row() for row in read_log(path)]
         with closing(_open_to_read(path)) as db:
-            for values in db.execute(
-                f"{SELECT} WHERE {where} ORDER BY seq {order}",
-                tuple(lines),
-            ):
-                yield as_row(values)
+            db.execute("BEGIN")  # all that follows sees one moment
+            last: int = db.execute("SELECT coalesce(max(seq), -1) FROM records").fetchone()[0]
+            newer = (
+                row for row in logged if row.seq > last and all(line in row.body for line in lines)
+            )
+            if newest_first:
+                yield from reversed(list(newer))
+            yield from _kept(db, newest_first, lines)
+            if not newest_first:
+                yield from newer
     except sqlite3.Error as error:
         raise translated(error, path) from None
+
+
+def _kept(db: sqlite3.Connection, newest_first: bool, lines: Sequence[bytes]) -> Iterator[Row]:  # noqa: FBT001 - ours alone
+    """The rows that the database has."""
+    where = " AND ".join(["instr(body, ?)"] * len(lines)) or "1"
+    order = "DESC" if newest_first else "ASC"
+    for values in db.execute(f"{SELECT} WHERE {where} ORDER BY seq {order}", tuple(lines)):
+        yield as_row(values)
 
 
 def foreign_objects(path: Path) -> list[str]:

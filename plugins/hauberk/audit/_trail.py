@@ -21,7 +21,8 @@ from typing import Self
 from hauberk.audit._chain import Row, seal
 from hauberk.audit._digest import Cache, Digester
 from hauberk.audit._record import Record, encode, json_line
-from hauberk.audit._sqlite import BUSY_TIMEOUT_S, FIRST_PAUSE_S, LONGEST_PAUSE_S, SqliteStore
+from hauberk.audit._sqlite import FIRST_PAUSE_S, LONGEST_PAUSE_S, SqliteStore
+from hauberk.audit._sqlite_open import BUSY_TIMEOUT_S
 from hauberk.audit._sqlite_read import read_rows
 from hauberk.audit._store import AuditStore, MemoryStore, Seal
 from hauberk.audit._verify import VerifyReport, verify_store

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
@@ -13,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from hauberk import Decision, Event, Guard, Policy, Segment, Stage
-from hauberk.audit import AuditTrail, SqliteStore, verify_trail
+from hauberk.audit import AuditTrail, ProblemKind, SqliteStore, verify_trail
+from hauberk.audit._log import Log, log_path
+from hauberk.audit._sqlite import LOOK_EVERY_S
 from hauberk.errors import StoreError, TamperedError
 from hauberk.plugin import Entry
 
@@ -23,7 +27,15 @@ WAIT_S = 0.2
 
 @contextmanager
 def locked(path: Path) -> Generator[None]:
-    """Another program holds the write lock."""
+    """Another program holds the lock of the trail, and its database."""
+    with closing(Log(path)) as log, locked_database(path):
+        assert log.lock(0.0)
+        yield
+
+
+@contextmanager
+def locked_database(path: Path) -> Generator[None]:
+    """Another program holds the write lock of the database."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -31,13 +43,14 @@ def locked(path: Path) -> Generator[None]:
 
 
 @contextmanager
-def full(trail: AuditTrail) -> Generator[None]:
-    """No page can be added to the file: SQLite answers as it does on a full disk."""
-    assert isinstance(trail.store, SqliteStore)
-    db = trail.store._connected()[0]
-    pages = db.execute("PRAGMA page_count").fetchone()[0]
-    db.execute(f"PRAGMA max_page_count={pages}")
-    yield
+def full(path: Path, room: int = 3_000) -> Generator[None]:
+    """No file of this process grows past that of the log and `room` bytes, as with a quota."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log_path(path).stat().st_size + room, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def event() -> Event:
@@ -87,25 +100,45 @@ def test_opening_a_locked_file_is_an_error_in_time(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     SqliteStore.open(path).close()
-    monkeypatch.setattr("hauberk.audit._sqlite.BUSY_TIMEOUT_S", WAIT_S)
+    monkeypatch.setattr("hauberk.audit._sqlite_open.BUSY_TIMEOUT_S", WAIT_S)
     with locked(path), pytest.raises(StoreError, match="locked by another program"):
         SqliteStore.open(path)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no flock")
-def test_a_held_head_file_is_an_error_in_time(
+def test_a_locked_database_does_not_stop_the_trail(
     path: Path, make_entry: Callable[..., Entry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import fcntl
-
-    monkeypatch.setattr("hauberk.audit._sqlite.HEAD_TIMEOUT_S", WAIT_S)
-    trail = AuditTrail(SqliteStore.open(path))
-    with Path(f"{path}.head").open("rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(StoreError, match=r"\.head: cannot be written"):
+    """The log takes the rows meanwhile; the database has them as soon as it can."""
+    monkeypatch.setattr("hauberk.audit._sqlite.FOLD_BYTES", 2_000)
+    trail = AuditTrail(SqliteStore.open(path), wait_s=WAIT_S)
+    with locked_database(path):
+        for _ in range(50):
             trail.record(make_entry())
+        trail.close()
+        assert verify_trail(path).records == 50
+    for _ in range(50):
+        trail.record(make_entry())
+    assert log_path(path).stat().st_size < 4_000
+    trail.close()
+    assert not log_path(path).exists()
+    report = verify_trail(path)
+    assert report.intact, report.problems
+    assert report.records == 100
+
+
+def test_a_database_that_is_locked_for_too_long_is_an_error(
+    path: Path, make_entry: Callable[..., Entry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log does not grow for ever."""
+    monkeypatch.setattr("hauberk.audit._sqlite.FOLD_BYTES", 2_000)
+    monkeypatch.setattr("hauberk.audit._sqlite.MAX_LOG_BYTES", 10_000)
+    trail = AuditTrail(SqliteStore.open(path), wait_s=WAIT_S)
+    entries = iter(make_entry() for _ in range(100))
+    with locked_database(path), pytest.raises(StoreError, match="locked by another program"):
+        deque(map(trail.record, entries), maxlen=0)
+    acknowledged = 99 - len(list(entries))
     trail.record(make_entry())
-    assert verify_trail(path).intact
+    assert verify_trail(path).records == acknowledged + 1
 
 
 def test_a_full_disk_is_an_error_and_loses_nothing(
@@ -114,7 +147,7 @@ def test_a_full_disk_is_an_error_and_loses_nothing(
     trail = AuditTrail(SqliteStore.open(path))
     trail.record(make_entry())
     entries = iter(make_entry() for _ in range(100))
-    with full(trail), pytest.raises(StoreError, match="the disk is full"):
+    with full(path), pytest.raises(StoreError, match="the disk is full"):
         deque(map(trail.record, entries), maxlen=0)
     acknowledged = 1 + 99 - len(list(entries))
     trail.record(make_entry())
@@ -128,7 +161,7 @@ def test_a_guard_whose_trail_is_full_denies_and_then_goes_on(path: Path) -> None
     trail = AuditTrail(SqliteStore.open(path))
     keeper = guard(trail)
     allowed = 0
-    with full(trail):
+    with full(path):
         while (decision := keeper.check(event())).passes:
             allowed += 1
     assert decision.plugin == "audit"
@@ -204,6 +237,7 @@ def test_a_file_that_was_moved_away_is_an_error_and_not_a_new_trail(
     trail.record(make_entry())
     moved = path.with_name("moved.db")
     path.rename(moved)
+    time.sleep(2 * LOOK_EVERY_S)
     with pytest.raises(StoreError, match="moved, replaced or deleted"):
         trail.record(make_entry())
     with pytest.raises(TamperedError, match="were removed"):
@@ -220,9 +254,105 @@ def test_records_that_are_removed_under_a_running_trail_are_noticed(
     trail = AuditTrail(SqliteStore.open(path))
     for _ in range(5):
         trail.record(make_entry())
+    SqliteStore.open(path).close()  # the database takes the log
     tamper(path, "DELETE FROM records WHERE seq > 3")
     with pytest.raises(TamperedError, match="records 4 to 5 were removed"):
         trail.record(make_entry())
+
+
+@pytest.mark.parametrize("left", [0, 100, 1_000])
+def test_a_log_that_is_cut_under_a_running_trail_is_noticed(
+    path: Path, left: int, make_entry: Callable[..., Entry]
+) -> None:
+    trail = AuditTrail(SqliteStore.open(path))
+    for _ in range(5):
+        trail.record(make_entry())
+    os.truncate(log_path(path), left)
+    for _ in range(2):
+        with pytest.raises(TamperedError, match="to 5 were removed"):
+            trail.record(make_entry())
+    assert ProblemKind.CUT in {problem.kind for problem in verify_trail(path).problems}
+
+
+def test_a_log_that_is_removed_under_a_running_trail_is_noticed(
+    path: Path, make_entry: Callable[..., Entry]
+) -> None:
+    trail = AuditTrail(SqliteStore.open(path))
+    for _ in range(5):
+        trail.record(make_entry())
+    log_path(path).unlink()
+    for _ in range(2):
+        with pytest.raises(TamperedError, match="records 1 to 5 were removed"):
+            trail.record(make_entry())
+
+
+def test_a_log_that_was_moved_away_is_noticed(path: Path, make_entry: Callable[..., Entry]) -> None:
+    trail = AuditTrail(SqliteStore.open(path))
+    trail.record(make_entry())
+    moved = path.with_name("moved.log")
+    log_path(path).rename(moved)
+    time.sleep(2 * LOOK_EVERY_S)
+    with pytest.raises(StoreError, match="moved, replaced or deleted"):
+        trail.record(make_entry())
+    with pytest.raises(TamperedError, match="were removed"):
+        trail.record(make_entry())
+    log_path(path).unlink(missing_ok=True)
+    moved.rename(log_path(path))
+    trail.record(make_entry())
+    assert verify_trail(path).records == 2
+
+
+def test_rows_put_into_the_log_under_a_running_trail_are_noticed(
+    path: Path, make_entry: Callable[..., Entry]
+) -> None:
+    trail = AuditTrail(SqliteStore.open(path))
+    trail.record(make_entry())
+    raw = log_path(path).read_bytes()
+    trail.record(make_entry())
+    with log_path(path).open("ab") as file:
+        file.write(raw)
+    with pytest.raises(TamperedError, match="do not follow"):
+        trail.record(make_entry())
+
+
+def test_a_row_that_was_half_written_goes(path: Path, make_entry: Callable[..., Entry]) -> None:
+    """Its process died within the write: it was never acknowledged."""
+    trail = AuditTrail(SqliteStore.open(path))
+    for _ in range(3):
+        trail.record(make_entry())
+    half = log_path(path).read_bytes()[:200]
+    with log_path(path).open("ab") as file:
+        file.write(half)
+    assert verify_trail(path).records == 3
+    trail.record(make_entry())
+    assert verify_trail(path).records == 4
+    with log_path(path).open("ab") as file:
+        file.write(half)
+    other = AuditTrail(SqliteStore.open(path))
+    other.record(make_entry())
+    trail.record(make_entry())
+    report = verify_trail(path)
+    assert report.intact, report.problems
+    assert report.records == 6
+
+
+def test_a_writer_that_dies_after_the_database_took_the_log_costs_nothing(
+    path: Path, make_entry: Callable[..., Entry]
+) -> None:
+    """The rows are in both then, and count once."""
+    trail = AuditTrail(SqliteStore.open(path))
+    for _ in range(5):
+        trail.record(make_entry())
+    raw = log_path(path).read_bytes()
+    trail.close()
+    log_path(path).write_bytes(raw)
+    assert [record.seq for record in trail.records()] == [1, 2, 3, 4, 5]
+    assert [record.seq for record in trail.records(last=2)] == [4, 5]
+    trail.record(make_entry())
+    trail.close()
+    report = verify_trail(path)
+    assert report.intact, report.problems
+    assert report.records == 6
 
 
 def test_a_file_that_is_overwritten_under_a_running_trail_is_noticed(
