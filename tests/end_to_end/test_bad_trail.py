@@ -146,7 +146,8 @@ def test_a_quota_refuses_then_goes_on(tmp_path: Path) -> None:
 
 HOLD = """
 import fcntl, sys
-fcntl.flock(open(sys.argv[1] + ".log", "a"), fcntl.LOCK_EX)
+log = open(sys.argv[1] + ".log", "a")
+fcntl.flock(log, fcntl.LOCK_EX)
 print("held", flush=True)
 sys.stdin.readline()
 """
