@@ -28,6 +28,7 @@ from hauberk._threads import (
     time_limit,
 )
 from hauberk.decisions import Decision, Finding, Severity
+from hauberk.errors import HauberkError
 from hauberk.events import Event, Segment, Stage, Usage
 from hauberk.guard import Guard, blocked
 
@@ -231,8 +232,15 @@ def released_on_failure(guard: Guard, event: Event) -> Generator[None]:
         yield
     except BaseException as error:
         failed = isinstance(error, Exception) and event.stage is Stage.PROMPT
+        if event.stage is Stage.TOOL_CALL and _is_failure(error):
+            guard.failed(event.returned(()))
         guard.release(event if failed else _under_way(event))
         raise
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Whether the tool itself failed: a refusal and a cancelled run say nothing of it."""
+    return isinstance(error, Exception) and not isinstance(error, HauberkError)
 
 
 def _under_way(event: Event) -> Event:
@@ -252,6 +260,7 @@ def _timed_out(guard: Guard, event: Event, error: ToolTimeoutError) -> Refused:
         severity=Severity.MEDIUM,
         explanation=str(error),
     )
+    guard.failed(event.returned(()))
     decision = Decision.deny(f"the tool gave {error}", findings=[finding])
     denied = guard.deny(event.returned(()), decision)
     text = f"{event.tool} gave {error} and is no longer waited for. It may still have an effect."

@@ -28,12 +28,13 @@ from hauberk.errors import ApprovalRequiredError, BlockedError, BudgetExceededEr
 from hauberk.events import Event, Stage
 from hauberk.plugin import (
     AsyncPlugin,
+    FailurePlugin,
     Plugin,
     Recorder,
     ReleasingPlugin,
     StreamingPlugin,
 )
-from hauberk.policy import OnError, Policy, Section, load_policy
+from hauberk.policy import Access, OnError, Policy, Section, load_policy
 from hauberk.session import Session, Sessions, SessionScope
 
 _log = logging.getLogger("hauberk")
@@ -106,6 +107,7 @@ class Guard:
             for plugin in self._by_stage[Stage.COMPLETION]
         )
         self._releasing = tuple(p for p in self.plugins if isinstance(p, ReleasingPlugin))
+        self._watching_failures = tuple(p for p in self.plugins if isinstance(p, FailurePlugin))
         self._on_error = _on_error(self.policy)
 
     @classmethod
@@ -124,7 +126,7 @@ class Guard:
 
     # --- sessions ---------------------------------------------------------------------------
 
-    def session(
+    def session(  # noqa: PLR0913 - those of `Session`
         self,
         *,
         ident: str | None = None,
@@ -132,13 +134,67 @@ class Guard:
         user: str | None = None,
         purpose: str | None = None,
         tenant: str | None = None,
+        roles: Iterable[str] | None = None,
+        environment: str | None = None,
     ) -> SessionScope:
         """Open a session of its own: `with guard.session(user="ada") as session:` (or `async with`).
 
         Everything that runs inside, in threads and tasks that inherit the context too, belongs to
         it.
         """
-        return Session(ident=ident, agent=agent, user=user, purpose=purpose, tenant=tenant).active()
+        return Session(
+            ident=ident,
+            agent=agent,
+            user=user,
+            purpose=purpose,
+            tenant=tenant,
+            roles=roles,
+            environment=environment,
+        ).active()
+
+    def delegate(
+        self,
+        agent: str,
+        *,
+        tools: Iterable[str] | None = None,
+        access: Access | str | None = None,
+        roles: Iterable[str] | None = None,
+        session: Session | None = None,
+    ) -> SessionScope:
+        """Open a session for a sub-agent, with a part of the rights of the one that is open.
+
+        State is shared: the sub-agent spends its parent's budget, and a trip ends both.
+
+        Args:
+            agent: Its name.
+            tools: Names and globs of the tools that it may use; None: all of its parent's.
+            access: Its ceiling.
+            roles: Which of the user's roles it may use.
+            session: The parent; the session that is open in this context by default.
+
+        Raises:
+            BlockedError: It asks for more than its parent has; that is recorded.
+            PolicyError: The policy switches `capabilities` off: nothing would keep the rights.
+            ValueError: No session is open and none is given, or `access` is no access.
+
+        Example:
+            with guard.delegate("researcher", tools=["search_*"], access="read"):
+                sub_agent.invoke(...)
+        """
+        from hauberk.capabilities import Rights, delegated  # noqa: PLC0415 - a room
+
+        parent = session or Session.current()
+        if parent is None:
+            raise ValueError("no session is open: open one with `guard.session()`")
+        asked = Rights(
+            tools=None if tools is None else tuple(tools),
+            access=None if access is None else Access(access),
+            roles=None if roles is None else frozenset(roles),
+        )
+        child = delegated(self.policy.capabilities, parent, agent=agent, asked=asked)
+        if isinstance(child, Decision):
+            raise self.deny(Event(stage=Stage.TOOL_CALL, session=parent), child)
+        return child.active()
 
     def session_for(self, key: str, *, user: str | None = None, agent: str = "agent") -> Session:
         """The session of an application's key (a thread id); the same one for the same key."""
@@ -263,6 +319,18 @@ class Guard:
                 plugin.release(event)
             except Exception as error:  # noqa: BLE001 - the rest must be released all the same
                 _log.error("%s could not release: %s", plugin.name, place_of(error))
+
+    def failed(self, event: Event) -> None:
+        """A tool that was let through raised, or ran out of time. `event` is its (absent) result.
+
+        Only the tool's own failures count, not refusals and not cancelled runs: circuit breakers
+        live on this. `release` is called besides.
+        """
+        for plugin in self._watching_failures:
+            try:
+                plugin.failed(event)
+            except Exception as error:  # noqa: BLE001 - the tool's own error is what matters
+                _log.error("%s could not note a failure: %s", plugin.name, place_of(error))
 
     def deny(self, event: Event, decision: Decision) -> BlockedError:
         """Record a refusal that was made outside a check, and give the error to raise or to show.

@@ -1,4 +1,4 @@
-"""What a plugin is: one required method, and three that it may add.
+"""What a plugin is: one required method, and four that it may add.
 
 Rules:
 * `inspect` gets an event and gives a decision. It changes nothing that it was given.
@@ -66,6 +66,15 @@ class ReleasingPlugin(Plugin, Protocol):
         few times for one call; every call after the first does nothing. Never blocks for long,
         never raises.
         """
+        ...
+
+
+@runtime_checkable
+class FailurePlugin(Plugin, Protocol):
+    """A plugin that wants to know when a tool failed: a circuit breaker."""
+
+    def failed(self, event: Event) -> None:
+        """The tool of `event` (a result that never came) raised, or ran out of time."""
         ...
 
 

@@ -4,19 +4,22 @@ Rules:
 * A session is one mutable object. Frameworks run steps in copies of the context, so a change must
   be made to the object, never to the context variable.
 * Each plugin keeps its state in the session under itself: two guards on one session never mix.
+* A delegated session has its parent's state: nobody escapes a budget or a trip by delegating. Its
+  rights are its parent's, and what was delegated, both.
 * A tripped session stays tripped: where a framework swallows a refusal, the next boundary refuses.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar, cast
 from uuid import uuid4
 
 if TYPE_CHECKING:
+    from hauberk.capabilities import Rights
     from hauberk.decisions import Decision
 
 T = TypeVar("T")
@@ -39,7 +42,7 @@ class Session:
         True
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who, for whom, what for, where
         self,
         *,
         ident: str | None = None,
@@ -47,6 +50,8 @@ class Session:
         user: str | None = None,
         purpose: str | None = None,
         tenant: str | None = None,
+        roles: Iterable[str] | None = None,
+        environment: str | None = None,
     ) -> None:
         """Open a session; nothing is shared with any other.
 
@@ -56,15 +61,22 @@ class Session:
             user: On whose behalf it acts.
             purpose: What for.
             tenant: Whose budget and vault it is.
+            roles: The user's roles, as the application knows them. None: it does not say.
+            environment: Where the application runs, such as `production`.
         """
         self.ident = ident or uuid4().hex
         self.agent = agent
         self.user = user
         self.purpose = purpose
         self.tenant = tenant
+        self.roles = None if roles is None else frozenset(roles)
+        self.environment = environment
+        self.rights: tuple[Rights, ...] = ()
+        """What was delegated, link by link. A call must be within every one of them."""
         self.lock = RLock()
         """Held for every step on this session's state that must be one step."""
         self._state: dict[object, object] = {}
+        self._root = self
         self._tripped: Decision | None = None
         self._notices: OrderedDict[int, None] = OrderedDict()
 
@@ -103,15 +115,35 @@ class Session:
         """Whether a guard wrote this text, exactly like this."""
         return hash(text) in self._notices
 
+    def delegated(self, *, agent: str, rights: Rights) -> Session:
+        """A session for a sub-agent: the same state, name and user, and less that it may do.
+
+        It can only be narrower, whatever `rights` say: each link counts. `Guard.delegate` also
+        refuses, and records, rights that ask for more.
+        """
+        child = Session(
+            ident=self.ident,
+            agent=agent,
+            user=self.user,
+            purpose=self.purpose,
+            tenant=self.tenant,
+            roles=self.roles,
+            environment=self.environment,
+        )
+        child.rights = (*self.rights, rights)
+        child.lock, child._state, child._notices = self.lock, self._state, self._notices
+        child._root = self._root
+        return child
+
     @property
     def tripped(self) -> Decision | None:
-        """The hard refusal that ended this session, if one did."""
-        return self._tripped
+        """The hard refusal that ended this session, if one did: its own, or of its family."""
+        return self._root._tripped  # noqa: SLF001 - a session too
 
     def trip(self, decision: Decision) -> None:
         """End this session: from now on every boundary refuses. The first reason is kept."""
         with self.lock:
-            self._tripped = self._tripped or decision
+            self._root._tripped = self.tripped or decision  # noqa: SLF001 - a session too
 
 
 class SessionScope:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from hauberk.capabilities._breaker import Breakers
+from hauberk.capabilities._names import shown
+from hauberk.capabilities._outcome import denied
 from hauberk.capabilities._rules import RuleBook
 from hauberk.capabilities.flow import Flow
-from hauberk.decisions import Decision
+from hauberk.decisions import Decision, Verdict
 from hauberk.events import Event, Stage
 from hauberk.policy import CapabilitiesPolicy
 
@@ -37,6 +42,9 @@ class CapabilitiesPlugin:
             PolicyError: The JSON Schema of a tool's arguments cannot be used; `field` says which.
         """
         self._book = RuleBook(policy)
+        self._breakers = Breakers()
+        if any(rule.breaker is not None for rule in policy.tools.values()):
+            self.stages = self.stages | {Stage.TOOL_RESULT}
         self._flow = Flow(policy) if Flow.is_wanted(policy) else None
         if self._flow is not None:
             self.stages = self.stages | Flow.stages
@@ -49,10 +57,49 @@ class CapabilitiesPlugin:
         if event.stage not in self.stages:
             return Decision.allow()
         if event.stage is Stage.TOOL_CALL:
-            return self._book.judge(event) if self._flow is None else self._judge(event, self._flow)
+            return self._resting(event) or self._judge(event)
+        if event.stage is Stage.TOOL_RESULT:
+            self._breakers.succeeded(event.tool or "", event.call)
         return Decision.allow() if self._flow is None else self._flow.observe(event)
 
-    def _judge(self, event: Event, flow: Flow) -> Decision:
+    def failed(self, event: Event) -> None:
+        """The tool raised, or ran out of time: its circuit breaker counts that."""
+        tool = event.tool or ""
+        breaker = self._book.breaker(tool)
+        if breaker is not None:
+            self._breakers.failed(tool, event.call, breaker)
+
+    def release(self, event: Event) -> None:
+        """The call ended early: if it was the one that tries a resting tool, another may try."""
+        self._breakers.left(event.tool or "", event.call)
+
+    def _judge(self, event: Event) -> Decision:
+        flow = self._flow
+        if flow is None:
+            return self._book.judge(event)
         meant = flow.revealed(event)
         decision = self._book.judge(meant)
-        return flow.judge(event, meant, decision)
+        return _with_rewrite(flow.judge(event, meant, decision), decision)
+
+    def _resting(self, event: Event) -> Decision | None:
+        """The refusal of a call whose tool has failed too often."""
+        tool = event.tool or ""
+        breaker = self._book.breaker(tool)
+        wait = None if breaker is None else self._breakers.wait_s(tool, event.call, breaker)
+        if wait is None:
+            return None
+        return denied(
+            "capability.breaker",
+            f"the tool {shown(tool)} failed too often and is left alone; try again in {wait:.0f} s",
+        ).decision
+
+
+def _with_rewrite(joined: Decision, book: Decision) -> Decision:
+    """What flow says, with the rewrite and the time limit of the rule book."""
+    if joined.verdict is Verdict.DENY or (book.arguments is None and book.timeout_s is None):
+        return joined
+    arguments = joined.arguments if book.arguments is None else book.arguments
+    verdict = joined.verdict
+    if verdict is Verdict.ALLOW and arguments is not None:
+        verdict = Verdict.REWRITE
+    return replace(joined, verdict=verdict, arguments=arguments, timeout_s=book.timeout_s)

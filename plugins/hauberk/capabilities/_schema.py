@@ -14,7 +14,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from hauberk.capabilities._names import is_plain
@@ -68,8 +68,12 @@ class Violation:
     """What the schema wants, to follow the place in a sentence."""
     got: str
     """Type of the value that is there, or nothing."""
-    keyword: str
+    keyword: str = ""
     """Place of the keyword in the schema: `.properties.to.pattern`."""
+    at: tuple[str | int, ...] = ()
+    """Place in the policy, below the tools of the room."""
+    needed: object = field(default=None, repr=False)
+    """What would have to stand there. May be an argument's value: never told to a model."""
 
 
 class ArgumentSchema:
@@ -104,7 +108,7 @@ class ArgumentSchema:
 
 
 def _unjudged(wants: str) -> Violation:
-    return Violation(where="arguments", wants=wants, got="", keyword="")
+    return Violation(where="arguments", wants=wants, got="")
 
 
 def _violation(error: ValidationError) -> Violation:
@@ -121,6 +125,8 @@ def _violation(error: ValidationError) -> Violation:
         wants=_wanted(keyword, wanted),
         got=got if keyword == "type" else "",
         keyword="".join(_step(part) for part in error.absolute_schema_path),
+        at=tuple(error.absolute_schema_path),
+        needed=error.instance,
     )
 
 
