@@ -4,8 +4,7 @@ Once "Ada Byron" is known, "ADA BYRON's", "Ada" and "Byron" are masked too; once
 because the word before it said what it was, the bare number is found without that word.
 
 Rules:
-* A person's full name counts in any case; a part of it counts when it is capitalised, has at least
-  three letters and is no common word.
+* A person's full name counts in any case; a part of it as `_name_parts` says.
 * Every other value counts exactly as it was written, between characters that do not continue it.
 * One pass over the words of a text, however many values are known. Nothing is ever forgotten.
 * A text that was looked at before is looked at again only for what became known since.
@@ -18,15 +17,15 @@ import threading
 from collections.abc import Iterable, Iterator
 
 from hauberk_pii._pseudonyms import LITERAL
+from hauberk_pii._name_parts import Part, inside_a_sentence, parts_of
 from hauberk_pii._spans import Span
-from hauberk_pii._words import COMMON, PARTICLES
 from hauberk_pii.vault import Value
 
 _WORD = re.compile(r"[^\W_]+")
 _MIN_VALUE = 5
 """Fewest characters of a value that is looked for elsewhere: shorter ones are part of anything."""
-_MIN_PART = 3
-"""Fewest letters of a part of a name that is looked for alone."""
+_MIN_NAME = 2
+"""Fewest characters of a name that is looked for elsewhere."""
 _SCORE = 0.8
 """Below what a recognizer says of the same place, above a guess."""
 
@@ -59,6 +58,14 @@ class Known:
                     self._by_head[wanted.head] = sorted([*known, wanted], key=_Wanted.order)
                     self._heads.append(wanted.head)
 
+    def announce(self, texts: Iterable[str]) -> None:
+        """Texts that mean something else from now on: whatever holds one is looked at again."""
+        for text in texts:
+            first = _WORD.search(text)
+            if first is not None:
+                with self._lock:
+                    self._heads.append(first[0].casefold())
+
     def news(self, words: frozenset[int], since: int) -> bool:
         """Whether anything that became known since a version can be in a text of these words."""
         return any(hash(head) in words for head in self._heads[since:])
@@ -87,7 +94,7 @@ def words_of(text: str) -> frozenset[int]:
 class _Wanted:
     """One form in which a value is looked for."""
 
-    __slots__ = ("before", "head", "pattern", "text", "type")
+    __slots__ = ("before", "head", "inside", "pattern", "text", "type")
 
     def __init__(self, kind: str, text: str, head: str, before: int) -> None:
         self.type = kind
@@ -97,6 +104,8 @@ class _Wanted:
         self.before = before
         """Characters of the value before its first word."""
         self.pattern: re.Pattern[str] | None = None
+        self.inside = False
+        """Whether it counts inside of a sentence only."""
 
     def order(self) -> int:
         """Longest first."""
@@ -107,6 +116,8 @@ class _Wanted:
         start = match.start() - self.before
         if start < 0:
             return 0
+        if self.inside and not inside_a_sentence(text, start):
+            return 0
         if self.pattern is not None:
             found = self.pattern.match(text, start)
             return found.end() if found else 0
@@ -116,7 +127,7 @@ class _Wanted:
 
 def _wanted(value: Value) -> Iterator[_Wanted]:
     first = _WORD.search(value.text)
-    if first is None or len(value.text) < (_MIN_PART if value.type == "PERSON" else _MIN_VALUE):
+    if first is None or len(value.text) < (_MIN_NAME if value.type == "PERSON" else _MIN_VALUE):
         return
     head = first[0].casefold()
     if value.type != "PERSON":
@@ -129,22 +140,15 @@ def _wanted(value: Value) -> Iterator[_Wanted]:
             r"[ \t\r\n]{1,3}".join(map(re.escape, words)) + r"(?![^\W_])", re.IGNORECASE
         )
         yield full
-    for word in words:
-        part = word.strip(".,'\u2019\"-")
-        if _telling(part):
-            found = _WORD.match(part)
-            if found is not None:
-                yield _Wanted("PERSON", part, found[0].casefold(), 0)
-
-
-def _telling(part: str) -> bool:
-    folded = part.casefold()
-    return (
-        len(part) >= _MIN_PART
-        and part[0].isupper()
-        and folded not in COMMON
-        and folded not in PARTICLES
-    )
+    for part, how in parts_of(value.text):
+        found = _WORD.match(part)
+        if found is None:
+            continue
+        wanted = _Wanted("PERSON", part, found[0].casefold(), 0)
+        if how is Part.ANYWHERE:
+            wanted.pattern = re.compile(rf"(?<![^\W_]){re.escape(part)}(?![^\W_])", re.IGNORECASE)
+        wanted.inside = how is Part.INSIDE
+        yield wanted
 
 
 def _apart(text: str, start: int, end: int) -> bool:

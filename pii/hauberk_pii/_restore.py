@@ -1,4 +1,4 @@
-"""Restoring: pseudonyms in a model's answer become the values that they stand for.
+"""Restoring: pseudonyms and surrogates in a model's answer become the values that they stand for.
 
 Rules:
 * Only what this session issued is touched; every other character stays as the model wrote it.
@@ -15,17 +15,18 @@ import json
 from dataclasses import dataclass
 
 from hauberk_pii._json_units import JsonUnits, Unit, Where
-from hauberk_pii._pseudonyms import Grammar, Mention
+from hauberk_pii._pseudonyms import Mention
+from hauberk_pii.operators import Script
 from hauberk_pii.vault import Vault
 
 
-def restored(text: str, grammar: Grammar, vault: Vault) -> str:
+def restored(text: str, script: Script, vault: Vault) -> str:
     """A text with the values that its pseudonyms stand for.
 
     Raises:
         StoreError: The vault cannot be reached.
     """
-    found = list(grammar.mentions(text))
+    found = list(script.mentions(text))
     if not found:
         return text
     values = vault.lookup([mention.name for mention in found])
@@ -42,8 +43,8 @@ def restored(text: str, grammar: Grammar, vault: Vault) -> str:
 class TextRestorer:
     """Restores one text that arrives in pieces (a `StreamFilter`). Not thread-safe."""
 
-    def __init__(self, grammar: Grammar, vault: Vault) -> None:
-        self._held = _Held(grammar, vault)
+    def __init__(self, script: Script, vault: Vault) -> None:
+        self._held = _Held(script, vault)
 
     def feed(self, text: str) -> str:
         """Take the next piece; give what is safe to show now."""
@@ -67,8 +68,8 @@ class TextRestorer:
 class JsonRestorer:
     """Restores one JSON document that arrives in pieces (a `StreamFilter`). Not thread-safe."""
 
-    def __init__(self, grammar: Grammar, vault: Vault) -> None:
-        self._held = _Held(grammar, vault)
+    def __init__(self, script: Script, vault: Vault) -> None:
+        self._held = _Held(script, vault)
         self._reader = JsonUnits()
         # Beside each character of the held text, with one of what was shown last: how it was
         # written.
@@ -116,8 +117,8 @@ class _Ready:
 class _Held:
     """The end of a text that is not shown yet, with the character that was shown last."""
 
-    def __init__(self, grammar: Grammar, vault: Vault) -> None:
-        self._grammar = grammar
+    def __init__(self, script: Script, vault: Vault) -> None:
+        self._script = script
         self._vault = vault
         self._text = ""
         self._start = 0
@@ -125,8 +126,8 @@ class _Held:
     def take(self, more: str, *, last: bool) -> _Ready:
         """Add to the end; give what no further text can change."""
         text, start = self._text + more, self._start
-        end = len(text) if last else self._grammar.open_from(text, start)
-        found = [m for m in self._grammar.mentions(text, start) if m.end <= end]
+        end = len(text) if last else self._script.open_from(text, start)
+        found = [m for m in self._script.mentions(text, start) if m.end <= end]
         values = self._vault.lookup([m.name for m in found]) if found else {}
         # The last shown character stays: a bare word must not have a letter before it.
         cut = max(0, end - 1)

@@ -85,6 +85,15 @@ class VaultContract:
             [names] = set(pool.map(turned, range(40)))
         assert len(set(names)) == len(values)
 
+    def test_it_knows_its_values_and_a_secret_of_its_own(self) -> None:
+        vault, other = self.make(10), self.make(10)
+        vault.issue([Value("PERSON", "Ada")])
+        assert (vault.knows("Ada"), vault.knows("Bob"), other.knows("Ada")) == (True, False, False)
+        secret = vault.secret("hash")
+        assert len(secret) >= 16  # noqa: PLR2004
+        assert secret == vault.secret("hash")
+        assert len({secret, vault.secret("surrogate"), other.secret("hash")}) == 3  # noqa: PLR2004
+
     def test_its_repr_shows_no_value(self) -> None:
         vault = self.make(10)
         vault.issue([Value("PERSON", "Ada Byron")])

@@ -7,15 +7,19 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hauberk.policy import Operator
 from hauberk.structure import replace_leaves
 from hauberk_pii import MemoryVault, Span, Value
 from hauberk_pii._mask import masked
 from hauberk_pii._pseudonyms import Grammar
 from hauberk_pii._restore import JsonRestorer, TextRestorer, restored
 from hauberk_pii._spans import resolved
+from hauberk_pii.operators import Operators, Script, Writer
 
 TYPES = ("PERSON", "EMAIL_ADDRESS", "US_SSN", "SSN")
 GRAMMAR = Grammar(TYPES)
+SCRIPT = Script(GRAMMAR)
+PLAIN = Operators({"*": Operator.PSEUDONYMIZE})
 VALUES = ("Ada Byron", 'a "quoted" \\ value\n', "<PERSON_2>", "zoë\ud800😀", "")
 
 _bits = st.sampled_from(
@@ -48,24 +52,25 @@ def test_masking_and_restoring_gives_the_same_text(text: str, data: st.DataObjec
     pairs = data.draw(st.lists(st.tuples(places, places, st.sampled_from(TYPES)), max_size=6))
     spans = resolved([Span(min(a, b), max(a, b), t, 0.5) for a, b, t in pairs if a != b], text)
     vault = MemoryVault()
-    done = masked(text, spans, GRAMMAR, vault)
-    assert restored(done.text, GRAMMAR, vault) == text
+    writer = Writer(vault, SCRIPT, "en")
+    done = masked(text, spans, SCRIPT, lambda values: writer.write(values, PLAIN))
+    assert restored(done.text, SCRIPT, vault) == text
     assert all(any(d.start <= s.start and s.end <= d.end for d in done.spans) for s in spans)
 
 
 @given(_texts, st.data())
 def test_a_stream_gives_the_same_as_the_whole(text: str, data: st.DataObject) -> None:
     vault = _vault()
-    stream = TextRestorer(GRAMMAR, vault)
+    stream = TextRestorer(SCRIPT, vault)
     shown = "".join(stream.feed(piece) for piece in _cut(data, text)) + stream.finish()
-    assert shown == restored(text, GRAMMAR, vault)
+    assert shown == restored(text, SCRIPT, vault)
 
 
 @given(_texts)
 def test_a_stream_is_held_back_by_less_than_a_pseudonym(text: str) -> None:
     """Character by character: what is held back is never longer than the longest spelling."""
     vault = MemoryVault()  # nothing issued: what comes out is what went in
-    stream = TextRestorer(GRAMMAR, vault)
+    stream = TextRestorer(SCRIPT, vault)
     shown = 0
     for at, char in enumerate(text, start=1):
         shown += len(stream.feed(char))
@@ -94,9 +99,9 @@ def test_a_json_stream_gives_the_same_as_its_leaves(
     """Values are escaped for a JSON string; names of members stay."""
     raw = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     vault = _vault()
-    stream = JsonRestorer(GRAMMAR, vault)
+    stream = JsonRestorer(SCRIPT, vault)
     shown = "".join(stream.feed(piece) for piece in _cut(data, raw)) + stream.finish()
-    assert json.loads(shown) == replace_leaves(value, lambda t: restored(t, GRAMMAR, vault))
+    assert json.loads(shown) == replace_leaves(value, lambda t: restored(t, SCRIPT, vault))
 
 
 @given(_texts | st.text(alphabet='{}[]":,\\u003c12PERSON_<> ', max_size=60), st.data())
@@ -109,7 +114,7 @@ def test_a_json_stream_that_is_no_json_does_not_fail(text: str, data: st.DataObj
 
 def test_escaped_spellings_inside_json_are_read() -> None:
     vault = _vault()
-    stream = JsonRestorer(GRAMMAR, vault)
+    stream = JsonRestorer(SCRIPT, vault)
     raw = r'{"PERSON_1": "\nPERSON_1 \u003cPERSON_2\u003e \\u003cPERSON_1\\u003e"}'
     shown = "".join(stream.feed(char) for char in raw) + stream.finish()
     assert json.loads(shown) == {"PERSON_1": f"\nAda Byron {VALUES[1]} Ada Byron"}

@@ -75,6 +75,18 @@ class Vault(Protocol):
         """
         ...
 
+    def knows(self, text: str) -> bool:
+        """Whether a text is one of the values.
+
+        Raises:
+            StoreError: The vault cannot be reached.
+        """
+        ...
+
+    def secret(self, purpose: str) -> bytes:
+        """32 bytes of this session's own, the same for every worker that shares the vault."""
+        ...
+
 
 class VaultStore(Protocol):
     """Many sessions' vaults. Thread-safe."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from weakref import WeakSet
@@ -20,6 +22,7 @@ class MemoryVault:
         self._session = session
         self._limit = max_values
         self._lock = threading.Lock()
+        self._secret = secrets.token_bytes(32)
         self._names: dict[str, str] = {}
         self._texts: dict[str, Value] = {}
         self._counts: dict[str, int] = {}
@@ -39,6 +42,14 @@ class MemoryVault:
         """The texts behind those pseudonyms that were issued here."""
         with self._lock:
             return {name: self._texts[name].text for name in pseudonyms if name in self._texts}
+
+    def knows(self, text: str) -> bool:
+        """Whether a text is one of the values."""
+        return text in self._names
+
+    def secret(self, purpose: str) -> bytes:
+        """32 bytes of this session's own."""
+        return hmac.digest(self._secret, purpose.encode(), "sha256")
 
     def about(self, subject: str) -> list[Held]:
         """What is held about a person."""

@@ -383,6 +383,17 @@ class RedisVault:
             if value is not None and kind is not None and (end is None or end > now)
         }
 
+    def knows(self, text: str) -> bool:
+        """Whether a text is one of the values."""
+        with self._store.failing():
+            scope, _ = self._opened()
+            marks = [mark.hex() for mark in self._store.sealer.values(text)]
+            return any(self._store.redis.hmget(self._store.places(scope)[1], marks))
+
+    def secret(self, purpose: str) -> bytes:
+        """32 bytes of this session's own, under today's key."""
+        return self._store.sealer.secret(self._session, purpose)
+
     def _head(self, label: bytes) -> list[Any]:
         return [label.hex(), self._store.clock(), self._store.keeping.max_values]
 

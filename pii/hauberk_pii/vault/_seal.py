@@ -52,6 +52,11 @@ class Sealer:
         whose = _joined(b"bond", vault.hex(), session.tenant or "", session.ident)
         return self.keys.marks(whose)
 
+    def secret(self, session: Session, purpose: str) -> bytes:
+        """32 bytes of a session's own, for one purpose."""
+        whose = _joined(b"secret", purpose, session.tenant or "", session.ident)
+        return self.keys.marks(whose)[0]
+
     def users(self, user: str) -> list[bytes]:
         """Marks of a user."""
         return self.keys.marks(_joined(b"user", user))

@@ -257,6 +257,16 @@ class SqliteVault:
             if expires is None or expires > now
         }
 
+    def knows(self, text: str) -> bool:
+        """Whether a text is one of the values."""
+        row = self._found()
+        marks = self._store.sealer.values(text)
+        return row is not None and any(True for _ in self._rows(row, "1", "mark", marks))
+
+    def secret(self, purpose: str) -> bytes:
+        """32 bytes of this session's own, under today's key."""
+        return self._store.sealer.secret(self._session, purpose)
+
     def _known(self, marks: Mapping[str, list[bytes]]) -> dict[str, str]:
         """Pseudonyms of values that are known and stay so for a while."""
         row = self._found()

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hauberk.policy._base import Model, Section
+from hauberk.policy._names import Names
+
+
+class Operator(StrEnum):
+    """What is written in place of a value."""
+
+    PSEUDONYMIZE = "pseudonymize"
+    """`<PERSON_1>`: the same one for the same value. Can be read back."""
+    SURROGATE = "surrogate"
+    """An invented value of the same shape. Can be read back."""
+    MASK = "mask"
+    """Stars, but for the last four characters."""
+    HASH = "hash"
+    """`<PERSON:9f86d081884c7d65>`: equal values have equal hashes under the session's secret."""
+    REDACT = "redact"
+    """`<PERSON>`."""
+    BLOCK = "block"
+    """The text is refused."""
+    KEEP = "keep"
+    """The value stays."""
+
+
+Chosen = dict[str, Operator]
+"""Operators by entity type; `*` stands for every type that is not named."""
 
 
 class VaultPolicy(Model):
@@ -48,9 +73,33 @@ class PiiPolicy(Section):
     """Least score of a finding, 0 to 1."""
     language: str = Field(default="en", pattern=r"^[a-z]{2}$")
     """Language of the texts, ISO 639-1."""
+    names: Names = "tagger"
+    """Who finds names of people and places: `tagger`, `structure`, `off`, or a model that is
+    installed: `{spacy: en_core_web_sm}`, `{gliner: FOLDER}`, `{transformers: FOLDER}`, `{stanza: FOLDER}`."""
     allow: tuple[str, ...] = ()
     """Values that are never masked, such as the company's own public address. Exact."""
     max_values: int = Field(default=100_000, ge=1)
     """Most values that one session remembers; one more is refused."""
+    operators: Chosen = Field(default_factory=lambda: {"*": Operator.PSEUDONYMIZE})
+    """What the model gets in place of a value, by entity type."""
+    reveal: dict[str, Chosen] = Field(default_factory=dict)
+    """What a tool gets in place of a value, by exact name or glob of the tool and by entity type. A
+    tool that nothing matches gets the real values."""
+    ingest: Chosen = Field(default_factory=lambda: {"*": Operator.REDACT})
+    """What an index and its embedding model get. It outlives the session, so nothing that only the
+    session can read back belongs there."""
     vault: VaultPolicy = VaultPolicy()
     """Where they are remembered."""
+
+    @field_validator("operators")
+    @classmethod
+    def _hides_what_is_not_named(cls, chosen: Chosen) -> Chosen:
+        # `operators: {CREDIT_CARD: mask}` says something of cards, and nothing of the rest.
+        return {"*": Operator.PSEUDONYMIZE, **chosen}
+
+    @field_validator("ingest")
+    @classmethod
+    def _needs_no_session(cls, chosen: Chosen) -> Chosen:
+        if {Operator.PSEUDONYMIZE, Operator.SURROGATE} & set(chosen.values()):
+            raise ValueError("an index outlives the session: use redact, mask, hash, block or keep")
+        return {"*": Operator.REDACT, **chosen}
