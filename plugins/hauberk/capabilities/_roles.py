@@ -29,6 +29,7 @@ class RoleBook:
         self._users = policy.users
         # Few combinations are ever asked about, and each takes a walk over the roles.
         self._permitted = lru_cache(maxsize=4096)(self._find)
+        self._in_force = lru_cache(maxsize=4096)(self._all_of)
 
     @property
     def applies(self) -> bool:
@@ -40,15 +41,19 @@ class RoleBook:
         given = session.roles
         if self._roles is None:
             return _NONE if given is None else given
+        links = tuple(one.roles for one in session.rights if one.roles is not None)
+        return self._in_force(session.user, given, links)
+
+    def _all_of(
+        self, user: str | None, given: frozenset[str] | None, links: tuple[frozenset[str], ...]
+    ) -> frozenset[str]:
         if self._users is None:
             mine = self._closed(given or ())
         else:
-            mine = self._closed(self._users.get(session.user or "", ()))
-            if given is not None:
-                mine &= self._closed(given)
-        for rights in session.rights:
-            if rights.roles is not None:
-                mine &= self._closed(rights.roles)
+            mine = self._closed(self._users.get(user or "", ()))
+            links = links if given is None else (given, *links)
+        for link in links:
+            mine &= self._closed(link)
         return mine
 
     def permits(self, roles: frozenset[str], action: str, resource: str) -> bool:
