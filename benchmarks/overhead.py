@@ -4,10 +4,13 @@ One run is two model calls and one tool call over texts of about 500 characters,
 model that costs next to nothing. Variants are interleaved: each round runs every variant once, in a
 shuffled order; the table shows medians of the difference to the bare agent of the same round.
 
-    python benchmarks/overhead.py [--rounds 300] [--framework langchain] [--json]
+    python benchmarks/overhead.py [--rounds 300] [--framework langchain|llama-index|all] [--json]
 
 `cold`: every run brings texts that were never seen. `warm`: every run repeats the same texts in the
 same session. All five plugins are on, with the audit trail in a file.
+
+Two more tables: what a conversation's history adds (one run behind 1, 10, 20 and 40 earlier turns that
+the session has seen), and, for LlamaIndex, what protecting one tool adds to one call of it.
 """
 
 from __future__ import annotations
@@ -149,6 +152,59 @@ def langchain_variants(folder: Path) -> list[Variant]:
     ]
 
 
+TURNS = (1, 10, 20, 40)
+"""Lengths of the histories, in turns of one question and one answer."""
+
+
+def history(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
+    """Microseconds that the callback handler adds to a run, by turns of history before it."""
+    from langchain.agents import create_agent
+    from langchain_core.messages import AIMessage, HumanMessage
+    from langchain_core.tools import tool
+
+    from hauberk_langchain import HauberkCallbackHandler
+    from hauberk_langchain.testing import BrainChatModel
+
+    @tool
+    def look_up(query: str) -> str:
+        """Look something up."""
+        return f"{TEXT} {query[:9]}"
+
+    past: list[Any] = []
+    for turn in range(max(TURNS)):
+        past += [HumanMessage(f"{TEXT} No. {turn}"), AIMessage(f"Order {turn}: {TEXT[:200]}")]
+    guard = Guard(policy(folder / "history.db"))
+    agent: Any = create_agent(BrainChatModel(brain=brain()), [look_up])
+    configs: dict[str, dict[str, Any]] = {
+        "bare": {},
+        "handler": {"callbacks": [HauberkCallbackHandler(guard)]},
+    }
+    order, session = random.Random(1), Session()  # noqa: S311 - an order, not a secret
+    samples: dict[tuple[str, int], list[float]] = {}
+    steps = [(name, turns) for name in configs for turns in TURNS]
+    for number in range(-3, rounds):
+        for name, turns in order.sample(steps, len(steps)):
+            messages = [*past[: 2 * turns], HumanMessage(TEXT)]
+            with session.active():
+                started = _now()
+                agent.invoke({"messages": messages}, configs[name])
+                took = (_now() - started) * 1e6
+            if number >= 0:
+                samples.setdefault((name, turns), []).append(took)
+    return {
+        str(turns): {
+            "bare": statistics.median(samples["bare", turns]),
+            "added": statistics.median(
+                mine - base
+                for mine, base in zip(
+                    samples["handler", turns], samples["bare", turns], strict=True
+                )
+            ),
+        }
+        for turns in TURNS
+    }
+
+
 # --- LlamaIndex -------------------------------------------------------------------------------
 
 
@@ -180,7 +236,46 @@ def llama_index_variants(folder: Path) -> list[Variant]:
     return [variant("bare", agent()), variant("hauberk: protect", protect(agent(), guard))]
 
 
+def llama_index_tool_variants(folder: Path) -> list[Variant]:
+    """One tool called by itself: capability, screening of its 500 characters, and audit."""
+    from llama_index.core.tools import FunctionTool
+
+    from hauberk_llama_index import protect
+
+    def look_up(query: str) -> str:
+        """Look something up."""
+        return f"{TEXT} {query[:9]}"
+
+    def variant(name: str, tool: Any) -> Variant:
+        def ask(number: int) -> str:
+            return TEXT[:50] if number < 0 else f"{number} {TEXT[:50]}"
+
+        def run(number: int) -> object:
+            with _session(number).active():
+                return tool.call(query=ask(number))
+
+        async def arun(number: int) -> object:
+            async with _session(number).active():
+                return await tool.acall(query=ask(number))
+
+        return Variant(name, run, arun)
+
+    rooms = policy(folder / "tool.db").model_dump(exclude_unset=True)
+    guard = Guard(Policy.model_validate({**rooms, "pii": False, "budget": False}))
+    return [
+        variant("bare", FunctionTool.from_defaults(look_up)),
+        variant("hauberk: protect(tool)", protect(FunctionTool.from_defaults(look_up), guard)),
+    ]
+
+
 _WARM = Session()
+
+
+_clock: Callable[[], float] = time.perf_counter
+
+
+def _now() -> float:
+    return _clock()
 
 
 def _session(number: int) -> Session:
@@ -197,7 +292,7 @@ def measure(variants: list[Variant], rounds: int) -> None:
     for number in range(-5, rounds):
         for variant in order.sample(variants, len(variants)):
             for key, argument in (("cold", abs(number)), ("warm", -1)):
-                started = time.perf_counter()
+                started = _now()
                 variant.run(argument)
                 _keep(variant, f"sync {key}", started, number)
 
@@ -205,7 +300,7 @@ def measure(variants: list[Variant], rounds: int) -> None:
         for number in range(-5, rounds):
             for variant in order.sample(variants, len(variants)):
                 for key, argument in (("cold", 10**6 + abs(number)), ("warm", -1)):
-                    started = time.perf_counter()
+                    started = _now()
                     await variant.arun(argument)
                     _keep(variant, f"async {key}", started, number)
 
@@ -214,7 +309,7 @@ def measure(variants: list[Variant], rounds: int) -> None:
 
 def _keep(variant: Variant, key: str, started: float, number: int) -> None:
     if number >= 0:  # the first rounds warm up
-        took = (time.perf_counter() - started) * 1e6
+        took = (_now() - started) * 1e6
         variant.samples.setdefault(key, []).append(took)
 
 
@@ -318,10 +413,15 @@ def main() -> None:
     """Measure, print the table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--framework", choices=("langchain", "llama-index", "both"), default="both")
+    parser.add_argument("--framework", choices=("langchain", "llama-index", "all"), default="all")
+    parser.add_argument(
+        "--cpu", action="store_true", help="CPU time, not wall time: for a machine that is busy"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
+    if options.cpu:
+        globals()["_clock"] = time.process_time
     result: dict[str, Any] = {
         "versions": {
             name: version(name)
@@ -329,14 +429,18 @@ def main() -> None:
         },
         "python": sys.version.split()[0],
         "rounds": options.rounds,
+        "clock": "cpu" if options.cpu else "wall",
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.framework != "llama-index":
             result["langchain"] = _table(langchain_variants(folder), options.rounds)
+            result["history"] = history(folder, max(options.rounds // 4, 10))
             result["where"] = where(folder, options.rounds)
         if options.framework != "langchain":
             result["llama-index"] = _table(llama_index_variants(folder), options.rounds)
+            tool = llama_index_tool_variants(folder)
+            result["llama-index tool"] = _table(tool, 5 * options.rounds)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "overhead.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     print(json.dumps(result, indent=2) if options.json else _printed(result))
@@ -349,14 +453,30 @@ def _table(variants: list[Variant], rounds: int) -> dict[str, dict[str, float]]:
     return rows | {variant.name: added(variant, bare) for variant in variants[1:]}
 
 
+PARTS = {
+    "langchain": "agent run",
+    "llama-index": "agent run",
+    "llama-index tool": "tool call",
+}
+
+
 def _printed(result: dict[str, Any]) -> str:
     lines: list[str] = []
-    for framework in ("langchain", "llama-index"):
-        if framework in result:
-            lines += [f"\n{framework}: microseconds added per agent run (median)"]
+    for part, what in PARTS.items():
+        if part in result:
+            lines += [f"\n{part}: microseconds added per {what} (median)"]
             lines += [f"{'':32}" + "".join(f"{key:>12}" for key in KEYS)]
-            for name, row in result[framework].items():
+            for name, row in result[part].items():
                 lines.append(f"{name:32}" + "".join(f"{row[key]:12.0f}" for key in KEYS))
+    if "history" in result:
+        lines += [
+            "\nhistory: microseconds per run behind so many turns (callback handler, sync, warm)"
+        ]
+        lines += [f"{'turns':32}{'bare':>12}{'added':>12}"]
+        most = max(row["added"] for row in result["history"].values())
+        for turns, row in result["history"].items():
+            bar = "#" * round(40 * row["added"] / most)
+            lines.append(f"{turns:32}{row['bare']:12.0f}{row['added']:12.0f}  {bar}")
     if "where" in result:
         lines += ["\nwhere it goes (protect, LangChain, sync): microseconds per run"]
         lines += [f"{'':32}{'cold':>12}{'warm':>12}"]
