@@ -5,6 +5,8 @@ Rules:
   by our rules for overlaps.
 * A score below the threshold is dropped before overlaps are resolved.
 * One engine per set of types and language and process, built once, shared by all threads.
+* Names come from the tagger, or from a model that the policy names, beside those that structure
+  tells; a name that both find is the longer of the two.
 * A text that costs too much is refused; nothing is left out of the analysis.
 * Presidio is imported when the first finder is built.
 """
@@ -12,14 +14,16 @@ Rules:
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from hauberk import PolicyError
-from hauberk_pii._spans import Span, resolved
-from hauberk_pii._visible import visible
+from hauberk.policy import NamesModel
+from hauberk_pii._limits import check_findings
+from hauberk_pii._spans import Span, resolved, with_names
+from hauberk_pii._visible import Visible, visible
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, EntityRecognizer
@@ -46,19 +50,18 @@ DEFAULT_ENTITIES: tuple[str, ...] = (
 )
 """What is masked when the policy names nothing.
 
-Left out, because they mask more order numbers and sentence ends than personal data: `URL` (takes
+`LOCATION` is left out: without the name of a place few questions about places can be answered; a
+policy can name it. Left out too, because they mask more order numbers and sentence ends than personal data: `URL` (takes
 "though.Al" for one), `US_DRIVER_LICENSE`, `US_BANK_NUMBER`, `DATE_TIME`, `UUID`. A policy can name
 them, and every other type that Presidio has a pattern for.
 """
 
 _lock = threading.RLock()
-_finders: dict[tuple[str, tuple[str, ...], float], Finder] = {}
+_finders: dict[tuple[str, tuple[str, ...], float, str | NamesModel], Finder] = {}
 
 
 class Finder:
     """Finds personal data in a text. Thread-safe.
-
-    Does not find names in prose, addresses or anything else that needs a language model.
 
     Example:
         >>> finder = finder_for(entities=("EMAIL_ADDRESS",))
@@ -66,25 +69,39 @@ class Finder:
         (Span(start=9, end=24, type='EMAIL_ADDRESS', score=1.0),)
     """
 
-    def __init__(self, entities: Iterable[str], *, language: str, threshold: float) -> None:
+    def __init__(
+        self,
+        entities: Iterable[str],
+        *,
+        language: str,
+        threshold: float,
+        names: str | NamesModel = "tagger",
+    ) -> None:
         """Load Presidio and build the engine.
 
         Args:
             entities: Types to find.
             language: ISO 639-1 code.
             threshold: Least score, 0 to 1.
+            names: Who finds names of people and places, as in `PiiPolicy.names`.
 
         Raises:
-            PolicyError: A type or the language is not known.
+            PolicyError: A type or the language is not known, or a model is not there.
         """
         from hauberk_pii._engine import LazyArtifacts  # noqa: PLC0415 - spaCy: half a second
         from hauberk_pii._gate import Gate, gates_of  # noqa: PLC0415
         from hauberk_pii._registry import empty_engine, recognizers_by_entity  # noqa: PLC0415
+        from hauberk_pii._sources import source_of  # noqa: PLC0415
 
         self.entities = tuple(dict.fromkeys(entities))
         self.language = language
         self.threshold = threshold
-        known = recognizers_by_entity(language)
+        known = dict(recognizers_by_entity(language))
+        self._names = source_of(names, language)
+        for entity in self._names.entities if self._names else ():
+            known.setdefault(entity, [])
+        if names == "off":
+            known["PERSON"] = []
         self.recognizers: list[EntityRecognizer] = list(
             dict.fromkeys(r for entity in self.entities for r in _chosen(entity, known))
         )
@@ -106,10 +123,25 @@ class Finder:
         return resolved(found, text) if found else ()
 
     def candidates(self, text: str) -> list[Span]:
-        """Everything that Presidio's analyzer finds, before overlaps are resolved."""
+        """Everything that is found, before overlaps are resolved."""
         seen = visible(text)
+        if not seen.text:
+            return []
+        found = self._by_recognizers(seen)
+        return with_names(found, list(self._by_names(seen))) if self._names else found
+
+    def _by_names(self, seen: Visible) -> Iterator[Span]:
+        count = 0
+        for start, end, entity, score in self._names.names(seen.text) if self._names else ():
+            if entity in self.entities and score >= self.threshold:
+                count += 1
+                check_findings(count)
+                yield Span(*seen.back(start, end), entity, score)
+
+    def _by_recognizers(self, seen: Visible) -> list[Span]:
+        """What Presidio's analyzer finds."""
         chosen = self._gate.select(seen.text)
-        if not chosen or not seen.text:
+        if not chosen:
             return []
         found = self._engine.analyze(
             seen.text,
@@ -132,6 +164,7 @@ def finder_for(
     entities: Iterable[str] | None = None,
     language: str = "en",
     threshold: float = 0.4,
+    names: str | NamesModel = "tagger",
 ) -> Finder:
     """The finder for these types, made once per process.
 
@@ -139,15 +172,16 @@ def finder_for(
         entities: Types to find; the default set when not given.
         language: ISO 639-1 code.
         threshold: Least score, 0 to 1.
+        names: Who finds names of people and places, as in `PiiPolicy.names`.
 
     Raises:
-        PolicyError: A type or the language is not known.
+        PolicyError: A type or the language is not known, or a model is not there.
     """
     wanted = DEFAULT_ENTITIES if entities is None else tuple(dict.fromkeys(entities))
-    key = (language, wanted, threshold)
+    key = (language, wanted, threshold, names)
     with _lock:
         if key not in _finders:
-            _finders[key] = Finder(wanted, language=language, threshold=threshold)
+            _finders[key] = Finder(wanted, language=language, threshold=threshold, names=names)
         return _finders[key]
 
 

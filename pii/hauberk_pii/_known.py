@@ -16,8 +16,8 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 
-from hauberk_pii._pseudonyms import LITERAL
 from hauberk_pii._name_parts import Part, inside_a_sentence, parts_of
+from hauberk_pii._pseudonyms import LITERAL
 from hauberk_pii._spans import Span
 from hauberk_pii.vault import Value
 

@@ -49,6 +49,30 @@ def resolved(spans: Iterable[Span], text: str) -> tuple[Span, ...]:
     return tuple(kept)
 
 
+def with_names(spans: list[Span], names: list[Span]) -> list[Span]:
+    """Spans together with names from elsewhere; names that overlap one of their type become one.
+
+    Two finders may see one name differently: "Ada" and "Ada Byron" are one person, not two.
+
+    Example:
+        >>> with_names([Span(0, 9, "PERSON", 0.85)], [Span(0, 3, "PERSON", 0.9)])
+        [Span(start=0, end=9, type='PERSON', score=0.9)]
+    """
+    kinds = {name.type for name in names}
+    apart = [span for span in spans if span.type not in kinds]
+    united: dict[str, Span] = {}
+    for span in sorted([*names, *(s for s in spans if s.type in kinds)]):
+        last = united.get(span.type)
+        if last is not None and last.overlaps(span):
+            score = max(last.score, span.score)
+            united[span.type] = replace(last, end=max(last.end, span.end), score=score)
+            continue
+        if last is not None:
+            apart.append(last)
+        united[span.type] = span
+    return [*apart, *united.values()]
+
+
 def _uncovered(span: Span, kept: list[Span]) -> Iterator[Span]:
     """The parts of a span that none of the kept ones (ordered, apart) covers."""
     at = span.start

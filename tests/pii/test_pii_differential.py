@@ -1,6 +1,6 @@
 """What we find equals what the unmodified AnalyzerEngine finds with the same recognizers.
 
-Two differences are on purpose, and documented: a phone number needs seven digits, and characters
+Names are those that structure tells: the tagger is compared at the end. Two differences are on purpose, and documented: a phone number needs seven digits, and characters
 that cannot be seen are left out first. Both are applied to Presidio's results here.
 
 The texts are made from a seed: chat, mail, JSON, logs and nonsense, with what recognizers look at
@@ -24,7 +24,12 @@ from hauberk_pii import Span, finder_for
 from hauberk_pii._engine import BlankEngine
 from hauberk_pii._phone import WindowedPhoneRecognizer
 from hauberk_pii._recognizers import OfflineEmailRecognizer, is_domain
+from hauberk_pii._spans import with_names
 from hauberk_pii._visible import visible
+from hauberk_pii.tagger import NameRecognizer
+
+FINDER = finder_for(names="structure")
+"""Without the tagger, which is no recognizer of Presidio's."""
 
 # ruff: noqa: SIM905 - one word after the other reads better here
 WORDS = (
@@ -166,7 +171,7 @@ def _plain(recognizer: EntityRecognizer) -> EntityRecognizer:
 @cache
 def _unmodified() -> AnalyzerEngine:
     registry = RecognizerRegistry(
-        recognizers=[_plain(recognizer) for recognizer in finder_for().recognizers],
+        recognizers=[_plain(recognizer) for recognizer in FINDER.recognizers],
         supported_languages=["en"],
     )
     return AnalyzerEngine(
@@ -177,7 +182,7 @@ def _unmodified() -> AnalyzerEngine:
 def _expected(text: str) -> set[Span]:
     seen = visible(text)
     found = _unmodified().analyze(
-        seen.text, language="en", entities=list(finder_for().entities), score_threshold=0.4
+        seen.text, language="en", entities=list(FINDER.entities), score_threshold=0.4
     )
     return {
         Span(*seen.back(r.start, r.end), r.entity_type, r.score)
@@ -192,7 +197,7 @@ def test_equal_to_presidio(seed: int) -> None:
     """Type, offsets and score are the same on 500 texts."""
     found = 0
     for text in texts(seed, 500):
-        spans = set(finder_for().candidates(text))
+        spans = set(FINDER.candidates(text))
         assert spans == _expected(text), repr(text)
         found += len(spans)
     assert found > 500  # the texts do hold something
@@ -204,11 +209,26 @@ _PIECES = st.sampled_from((*SHAPES, *MAILS, *WORDS, *EXOTIC, *NAMES, "\n", ":", 
 @given(st.lists(_PIECES | st.text(max_size=4), max_size=12).map("".join))
 def test_equal_to_presidio_on_nonsense(text: str) -> None:
     """The same on whatever Hypothesis makes of the pieces."""
-    assert set(finder_for().candidates(text)) == _expected(text)
+    assert set(FINDER.candidates(text)) == _expected(text)
 
 
 def test_equal_to_presidio_on_a_long_text() -> None:
     """Context words and stretches are right far into a text."""
     text = " ".join(texts(99, 120))
     assert len(text) > 30_000
-    assert set(finder_for().candidates(text)) == _expected(text)
+    assert set(FINDER.candidates(text)) == _expected(text)
+
+
+@pytest.mark.parametrize("seed", [50])
+def test_the_tagger_adds_names_and_nothing_else(seed: int) -> None:
+    """With the tagger on, all but names is the same, and names are Presidio's with its own united."""
+    recognizer = NameRecognizer()
+    full = finder_for()
+    for text in texts(seed, 150):
+        seen = visible(text)
+        names = [
+            Span(*seen.back(r.start, r.end), r.entity_type, r.score)
+            for r in recognizer.analyze(seen.text, ["PERSON"])
+        ]
+        expected = with_names(list(_expected(text)), names)
+        assert set(full.candidates(text)) == set(expected), repr(text)

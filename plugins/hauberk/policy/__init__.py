@@ -20,7 +20,8 @@ from hauberk.policy._injection import InjectionPolicy, Screen, ScreenAction, Sev
 from hauberk.policy._limits import LimitsPolicy
 from hauberk.policy._load import load_policy
 from hauberk.policy._model import PluginPolicy, Policy
-from hauberk.policy._pii import PiiPolicy, VaultPolicy
+from hauberk.policy._names import NamesModel
+from hauberk.policy._pii import Operator, PiiPolicy, VaultPolicy
 
 __all__ = [
     "Access",
@@ -35,7 +36,9 @@ __all__ = [
     "InjectionPolicy",
     "LimitsPolicy",
     "ModelPrice",
+    "NamesModel",
     "OnError",
+    "Operator",
     "PiiPolicy",
     "PluginPolicy",
     "Policy",

@@ -1,0 +1,264 @@
+"""The tagger: weights, and the most likely labels.
+
+Rules:
+* A place has the sum of the weights of its features, for each label; a run of candidates has the
+  labels whose sum is greatest, and a span the probability that the run gives it.
+* Weights are whole numbers in lanes of one integer: adding two of these adds all labels at once.
+* Loading and finding ask no network. Thread-safe.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import exp
+from typing import NamedTuple
+
+from hauberk_pii.tagger._features import Word, joint_features, read, word_of
+from hauberk_pii.tagger._words import (
+    ANY_NAME,
+    COMMON_SHIFT,
+    FOREIGN,
+    context_features,
+    entry_of,
+    key_of,
+    own_features,
+)
+
+LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-X", "I-X")
+SCALE = 256
+"""Weights are whole multiples of 1/256."""
+LANE = 24
+"""Bits of one label in the sum of weights: the greatest sum there is takes 18."""
+WIDTH = LANE * len(LABELS) // 8
+"""Bytes of the weights of one feature."""
+_MASK = (1 << LANE) - 1
+_SIGN = 1 << (LANE - 1)
+_MAX_WORDS = 20_000
+"""Words remembered with their weights, before they are forgotten and looked up anew."""
+
+
+class Name(NamedTuple):
+    """A name in a text."""
+
+    start: int
+    end: int
+    label: str
+    """PER or LOC or X."""
+    score: float
+    """Probability, 0 to 1."""
+
+
+def packed(weights: Mapping[str, float]) -> int:
+    """Weights by label as one integer."""
+    return sum(round(weights.get(label, 0) * SCALE) << (LANE * i) for i, label in enumerate(LABELS))
+
+
+def unpacked(total: int) -> list[float]:
+    """Weights by label, in the order of `LABELS`."""
+    found: list[float] = []
+    for _ in LABELS:
+        lane = ((total + _SIGN) & _MASK) - _SIGN
+        found.append(lane / SCALE)
+        total = (total - lane) >> LANE
+    return found
+
+
+class Weights:
+    """Weights of features. Each is made a number when it is asked for: most never are.
+
+    Args:
+        features: In any order, each once.
+        lanes: Their weights as `packed` gives them, one after the other in `WIDTH` bytes each.
+    """
+
+    def __init__(self, features: Sequence[str], lanes: bytes) -> None:
+        self._index = dict(zip(features, range(len(features)), strict=True))
+        self._lanes = lanes
+        self._known: list[int | None] = [None] * len(features)
+
+    def total(self, features: Iterable[str]) -> int:
+        """Sum of the weights of some features; one that is not known weighs nothing."""
+        index, known = self._index, self._known
+        total = 0
+        for feature in features:
+            at = index.get(feature)
+            if at is not None:
+                weight = known[at]
+                total += self._made(at) if weight is None else weight
+        return total
+
+    def _made(self, at: int) -> int:
+        lane = self._lanes[at * WIDTH : (at + 1) * WIDTH]
+        weight = self._known[at] = int.from_bytes(lane, "little", signed=True)
+        return weight
+
+
+class Table(Mapping[str, int]):
+    """Entries of words, in the order of the words: reading it makes no dictionary."""
+
+    def __init__(self, words: Sequence[str], entries: bytes) -> None:
+        self._words = words
+        self._entries = entries
+
+    def __getitem__(self, word: str) -> int:
+        """The entry of a word."""
+        at = bisect_left(self._words, word)
+        if at == len(self._words) or self._words[at] != word:
+            raise KeyError(word)
+        return self._entries[at]
+
+    def __iter__(self) -> Iterator[str]:
+        """The words."""
+        return iter(self._words)
+
+    def __len__(self) -> int:
+        """How many words there are."""
+        return len(self._words)
+
+
+class Tagger:
+    """Finds names of people and places. Thread-safe."""
+
+    def __init__(
+        self, table: Mapping[str, int], weights: Weights, transitions: list[list[float]]
+    ) -> None:
+        self._table = table
+        self._weights = weights
+        self._transitions = transitions
+        self._words: dict[tuple[str, str], Word] = {}
+
+    def names(self, text: str) -> Iterator[Name]:
+        """Names in a text, in order, apart."""
+        tokens, words, runs = read(text, self._look)
+        for start, end, mode in runs:
+            totals = self._totals(words, start, end, mode)
+            if end - start == 1 and _is_none(totals[0]):
+                continue
+            emissions = [unpacked(total) for total in totals]
+            for first, last, label, score in decoded(emissions, self._transitions):
+                final, at, _ = tokens[start + last]
+                yield Name(tokens[start + first][1], at + len(final), label, score)
+
+    def commonness(self, word: str) -> int | None:
+        """How common a lower-case word is as an ordinary one, 0 to 3; None when it is none."""
+        entry = entry_of(key_of(word), self._table)
+        if entry is None:
+            return None
+        common = entry >> COMMON_SHIFT
+        return common if common or entry & FOREIGN or not entry & ANY_NAME else None
+
+    def _look(self, text: str, kind: str) -> Word:
+        found = self._words.get((text, kind))
+        if found is None:
+            if len(self._words) > _MAX_WORDS:
+                self._words = {}
+            found = self._words[text, kind] = word_of(text, kind, self._table)
+        return found
+
+    def _sums(self, word: Word) -> tuple[int, int, int, int, int]:
+        total, key, kind = self._weights.total, word.key, word.kind
+        left2, left, right, right2 = (
+            total(context_features(at, key, kind)) for at in (-2, -1, 1, 2)
+        )
+        own = total(own_features(key, kind)) if word.candidate or word.particle else 0
+        word.sums = (left2, left, own, right, right2)
+        return word.sums
+
+    def _totals(self, words: list[Word], start: int, end: int, mode: str) -> list[int]:
+        """Weights of the labels of each word of a run."""
+        # Two edges go before the first word.
+        sums = [word.sums or self._sums(word) for word in words[start : end + 4]]
+        totals = [
+            sums[i][0] + sums[i + 1][1] + sums[i + 2][2] + sums[i + 3][3] + sums[i + 4][4]
+            + self._weights.total(joint_features(words, start + i + 2, mode))
+            for i in range(end - start)
+        ]  # fmt: skip
+        totals[0] += self._weights.total(("first",))
+        totals[-1] += self._weights.total(("last",))
+        return totals
+
+
+def _is_none(total: int) -> bool:
+    """Whether a word alone is labelled as no name."""
+    scores = unpacked(total)
+    return scores[0] >= max(scores)
+
+
+def decoded(
+    emissions: list[list[float]], transitions: list[list[float]]
+) -> Iterator[tuple[int, int, str, float]]:
+    """Spans of the best labels of a run: first and last index, label, probability."""
+    path = _best(emissions, transitions)
+    if not any(path):
+        return
+    marginals = _marginals(emissions, transitions)
+    start = -1
+    for index in range(len(path) + 1):
+        label = LABELS[path[index]] if index < len(path) else "O"
+        if start >= 0 and not (label[0] == "I" and label[2:] == LABELS[path[start]][2:]):
+            kind = LABELS[path[start]][2:]
+            lanes = _LANES[kind]
+            score = min(sum(marginals[at][i] for i in lanes) for at in range(start, index))
+            yield start, index - 1, kind, score
+            start = -1
+        if start < 0 and label != "O":
+            start = index
+
+
+_LANES = {
+    name[2:]: [i for i, other in enumerate(LABELS) if other[2:] == name[2:]] for name in LABELS
+}
+
+
+def _best(emissions: list[list[float]], transitions: list[list[float]]) -> list[int]:
+    """The most likely labels of a run (Viterbi 1967)."""
+    labels = range(len(LABELS))
+    best = emissions[0]
+    came: list[list[int]] = []
+    for scores in emissions[1:]:
+        row: list[float] = []
+        back: list[int] = []
+        for j in labels:
+            sums = [before + step[j] for before, step in zip(best, transitions, strict=True)]
+            top = max(sums)
+            row.append(top + scores[j])
+            back.append(sums.index(top))
+        best = row
+        came.append(back)
+    path = [best.index(max(best))]
+    for back in reversed(came):
+        path.append(back[path[-1]])
+    path.reverse()
+    return path
+
+
+def _shifted(scores: list[float]) -> list[float]:
+    top = max(scores)
+    return [x - top for x in scores]
+
+
+def _marginals(emissions: list[list[float]], transitions: list[list[float]]) -> list[list[float]]:
+    """Probability of each label at each place of a run."""
+    n = len(LABELS)
+    weights = [[exp(x) for x in row] for row in transitions]
+    local = [[exp(x) for x in _shifted(row)] for row in emissions]
+    forward = [local[0]]
+    for row in local[1:]:
+        last = forward[-1]
+        new = [row[j] * sum(last[i] * weights[i][j] for i in range(n)) for j in range(n)]
+        total = sum(new)
+        forward.append([x / total for x in new])
+    backward = [[1.0] * n]
+    for row in reversed(local[1:]):
+        last = backward[-1]
+        new = [sum(weights[i][j] * row[j] * last[j] for j in range(n)) for i in range(n)]
+        total = sum(new)
+        backward.append([x / total for x in new])
+    backward.reverse()
+    found: list[list[float]] = []
+    for ahead, behind in zip(forward, backward, strict=True):
+        both = [a * b for a, b in zip(ahead, behind, strict=True)]
+        total = sum(both)
+        found.append([x / total for x in both])
+    return found
