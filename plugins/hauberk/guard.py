@@ -15,7 +15,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from hauberk._asking import Ask, Asking, AsyncAsk
 from hauberk._build import build_plugins, build_recorder
@@ -28,6 +28,7 @@ from hauberk.errors import ApprovalRequiredError, BlockedError, BudgetExceededEr
 from hauberk.events import Event, Stage
 from hauberk.plugin import (
     AsyncPlugin,
+    ExplainingPlugin,
     FailurePlugin,
     Plugin,
     Recorder,
@@ -36,6 +37,9 @@ from hauberk.plugin import (
 )
 from hauberk.policy import Access, OnError, Policy, Section, load_policy
 from hauberk.session import Session, Sessions, SessionScope
+
+if TYPE_CHECKING:
+    from hauberk.capabilities import Explanation
 
 _log = logging.getLogger("hauberk")
 
@@ -356,6 +360,22 @@ class Guard:
         For adapters: where nobody looks, an application must behave as it does without a guard.
         """
         return bool(self._by_stage[stage])
+
+    def explain(self, event: Event) -> Explanation:
+        """Why a tool call is decided as it is: the rule, the argument, where each value came from.
+
+        For people: it shows values of the call. Nothing changes, and nothing is recorded.
+
+        Raises:
+            ValueError: The event is no tool call, or no plugin of this guard can explain one.
+        """
+        if event.stage is not Stage.TOOL_CALL:
+            raise ValueError("only tool calls are explained")
+        for plugin in self._by_stage[Stage.TOOL_CALL]:
+            if isinstance(plugin, ExplainingPlugin):
+                return plugin.explain(event)
+            event = plugin.inspect(event).apply(event)
+        raise ValueError("no plugin of this guard explains tool calls: `capabilities` is off")
 
     def coverage(self, obj: object) -> Coverage:
         """Which stages of an application's own object this guard sees, and which it does not.

@@ -120,6 +120,12 @@ def decision_html(decision: Decision) -> str:
     return tag("div", _headline(decision, "", None), _findings(decision.findings))
 
 
+def sentences_html(decision: Decision, sentences: Iterable[str]) -> str:
+    """A decision with sentences about it."""
+    lines = [tag("div", _visible(sentence)) for sentence in sentences]
+    return tag("div", _headline(decision, "", None), *lines)
+
+
 def finding_html(finding: Finding) -> str:
     """One finding as a table. No text."""
     return _findings((finding,))

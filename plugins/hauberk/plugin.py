@@ -9,10 +9,13 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from hauberk.decisions import Decision
 from hauberk.events import Event, Stage
+
+if TYPE_CHECKING:
+    from hauberk.capabilities import Explanation
 
 
 @runtime_checkable
@@ -75,6 +78,15 @@ class FailurePlugin(Plugin, Protocol):
 
     def failed(self, event: Event) -> None:
         """The tool of `event` (a result that never came) raised, or ran out of time."""
+        ...
+
+
+@runtime_checkable
+class ExplainingPlugin(Plugin, Protocol):
+    """A plugin that can say why it decides on a tool call as it does."""
+
+    def explain(self, event: Event) -> Explanation:
+        """Why: rules, arguments, where values came from. Changes nothing."""
         ...
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hauberk.capabilities._breaker import Breakers
+from hauberk.capabilities._explanation import Explanation, ValueOrigin
 from hauberk.capabilities._names import shown
 from hauberk.capabilities._outcome import denied
 from hauberk.capabilities._rules import RuleBook
 from hauberk.capabilities.flow import Flow
-from hauberk.decisions import Decision, Verdict
+from hauberk.decisions import Decision, Finding, Verdict
 from hauberk.events import Event, Stage
 from hauberk.policy import CapabilitiesPolicy
 
@@ -62,6 +63,18 @@ class CapabilitiesPlugin:
             self._breakers.succeeded(event.tool or "", event.call)
         return Decision.allow() if self._flow is None else self._flow.observe(event)
 
+    def explain(self, event: Event) -> Explanation:
+        """Why a call is decided as it is, for people. Changes nothing."""
+        meant = event if self._flow is None else self._flow.revealed(event)
+        outcome = self._book.outcome(meant)
+        decision, changes = outcome.decision, () if outcome.change is None else (outcome.change,)
+        values: tuple[ValueOrigin, ...] = ()
+        if self._flow is not None:
+            decision, values, more = self._flow.explain(meant, decision)
+            changes = (*changes, *more)
+        tool = event.tool or ""
+        return Explanation(tool=tool, decision=decision, values=values, changes=changes)
+
     def failed(self, event: Event) -> None:
         """The tool raised, or ran out of time: its circuit breaker counts that."""
         tool = event.tool or ""
@@ -79,7 +92,11 @@ class CapabilitiesPlugin:
             return self._book.judge(event)
         meant = flow.revealed(event)
         decision = self._book.judge(meant)
-        return _with_rewrite(flow.judge(event, meant, decision), decision)
+        joined = _with_rewrite(flow.judge(event, meant, decision), decision)
+        if joined.verdict is Verdict.ASK and decision.verdict is not Verdict.ASK:
+            answer = self._book.remembered(meant, "flow")
+            return joined if answer is None else _answered(joined, answer)
+        return joined
 
     def _resting(self, event: Event) -> Decision | None:
         """The refusal of a call whose tool has failed too often."""
@@ -92,6 +109,12 @@ class CapabilitiesPlugin:
             "capability.breaker",
             f"the tool {shown(tool)} failed too often and is left alone; try again in {wait:.0f} s",
         ).decision
+
+
+def _answered(question: Decision, answer: Finding) -> Decision:
+    verdict = Verdict.ALLOW if question.arguments is None else Verdict.REWRITE
+    findings = (*question.findings, answer)
+    return replace(question, verdict=verdict, reason="", findings=findings)
 
 
 def _with_rewrite(joined: Decision, book: Decision) -> Decision:

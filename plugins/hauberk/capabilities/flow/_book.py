@@ -15,36 +15,19 @@ Rules:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
 
-from hauberk.capabilities._names import is_plain, shown
+from hauberk.capabilities._names import shown
+from hauberk.capabilities._outcome import Change
 from hauberk.capabilities.flow._intent import Intent
 from hauberk.capabilities.flow._tools import UNTRUSTED, ToolView
-from hauberk.capabilities.provenance import NOTHING, Ledger, Origin, normal, things, written
+from hauberk.capabilities.flow._values import MAX_THINGS, MAX_VALUES, Asked, Value, held, values_of
+from hauberk.capabilities.provenance import MODEL, NOTHING, Ledger, Origin
 from hauberk.decisions import Decision, Finding, Severity
 from hauberk.policy._flow import FlowRule, FlowSection
-from hauberk.structure import MAX_DEPTH, TooDeepError
-
-MAX_VALUES = 256
-"""Values of one call that are judged. Agents pass fewer than twenty; more is a denial."""
-MAX_THINGS = 256
-"""Links, addresses and the like inside one value that are judged. More is a denial."""
 
 _OWN = frozenset({"user", "developer"})
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One value of a call, with its place."""
-
-    argument: str
-    """Name of the argument that it stands in."""
-    where: str
-    """Place: `arguments.to[0]`."""
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +42,14 @@ class Objection:
     """`deny` or `ask`."""
     reason: str
     where: str = "tool"
+    change: Change | None = None
+    """What would take it away."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
     said: FlowRule
+    number: int
     name: str
     allowed: frozenset[str] | None
     banned: frozenset[str]
@@ -90,16 +76,17 @@ class FlowBook:
                 reason = f"more than {MAX_VALUES} values in one call cannot be judged"
                 yield Objection("flow.limit", "flow", "deny", reason)
                 return
-        origins: dict[tuple[str, bool], Origin] = {}
+        asked = Asked(ledger)
         for rule, effect in rules:
             if effect == "values":
-                yield from _about_values(rule, view, values, ledger, origins)
+                yield from _about_values(rule, view, values, asked)
             elif effect == "label":
-                yield from _about_labels(rule, view, values, ledger, origins)
+                yield from _about_labels(rule, view, values, asked)
             elif (read := _read(rule.said.after, ledger)) is not None:
                 what = "lets no call" if effect == "deny" else "asks before a call"
                 reason = f"{read} was read, and {rule.name} {what} of {shown(view.name)} after it"
-                yield Objection("flow.after", rule.name, effect, reason)
+                change = Change(at=("flow", rule.number), action="remove")
+                yield Objection("flow.after", rule.name, effect, reason, change=change)
         yield from self._two(view, ledger)
         yield from self._asked_for(view, ledger)
 
@@ -134,7 +121,9 @@ class FlowBook:
                 f"an effect outside ({'by this call' if view.effect == 'outside' else f'call {read.outside}'})",
             )
             reason = f"{shown(view.name)} would bring three together: {', '.join(parts)}; the rule of two allows two"
-            yield Objection("flow.rule-of-two", "rule_of_two", self._rule_of_two, reason)
+            change = Change(at=("rule_of_two",), action="remove")
+            name = "rule_of_two"
+            yield Objection("flow.rule-of-two", name, self._rule_of_two, reason, change=change)
 
     def _asked_for(self, view: ToolView, ledger: Ledger) -> Iterator[Objection]:
         if self._intent is None or any(view.is_meant(one) for one in self._intent.always):
@@ -144,7 +133,9 @@ class FlowBook:
                 f"the user's words do not ask for {shown(view.name)}, and `intent` fixes the tools of "
                 "a task from them; to permit it, add what users say to `capabilities.intent.words`"
             )
-            yield Objection("flow.intent", "intent", self._intent.otherwise, reason)
+            change = Change(at=("intent", "always"), action="add", value=view.name)
+            refusal = self._intent.otherwise
+            yield Objection("flow.intent", "intent", refusal, reason, change=change)
 
     def hear(self, text: str, ledger: Ledger) -> None:
         """Take a message of the user's for what it asks."""
@@ -159,7 +150,7 @@ MAX_TOOLS = 1024
 def _compiled(rule: FlowRule, number: int) -> _Rule:
     name = f"`{rule.name}`" if rule.name else f"`capabilities.flow[{number}]`"
     allowed = None if rule.from_ is None else frozenset(rule.from_)
-    return _Rule(rule, name, allowed, frozenset(rule.not_from or ()))
+    return _Rule(rule, number, name, allowed, frozenset(rule.not_from or ()))
 
 
 def _effects(rule: FlowRule, view: ToolView) -> Iterator[str]:
@@ -196,16 +187,15 @@ def _about_values(
     rule: _Rule,
     view: ToolView,
     values: tuple[Value, ...],
-    ledger: Ledger,
-    origins: dict[tuple[str, bool], Origin],
+    asked: Asked,
 ) -> Iterator[Objection]:
     said = rule.said
-    if said.after and _read(said.after, ledger) is None:
+    if said.after and _read(said.after, asked.ledger) is None:
         return
     for value in values:
         if "*" not in said.args and value.argument not in said.args:
             continue
-        judged = [value.text] if not said.holding else list(_held(value.text, said.holding))
+        judged = [value.text] if not said.holding else list(held(value.text, said.holding))
         if len(judged) > MAX_THINGS:
             reason = (
                 f"{value.where} of {shown(view.name)} holds more than {MAX_THINGS} things to judge"
@@ -213,19 +203,10 @@ def _about_values(
             yield Objection("flow.limit", rule.name, "deny", reason, value.where)
             continue
         for text in judged:
-            origin = _origin(text, said.whole, ledger, origins)
-            if not _may(origin, rule, ledger):
+            origin = asked.origin(text, whole=said.whole)
+            if not _may(origin, rule, asked.ledger):
                 yield _wrong_party(rule, view, value, origin)
                 break
-
-
-def _origin(
-    text: str, whole: bool, ledger: Ledger, origins: dict[tuple[str, bool], Origin]
-) -> Origin:
-    known = origins.get((text, whole))
-    if known is None:
-        known = origins[text, whole] = ledger.origin(text, whole=whole)
-    return known
 
 
 def _may(origin: Origin, rule: _Rule, ledger: Ledger) -> bool:
@@ -258,7 +239,24 @@ def _wrong_party(rule: _Rule, view: ToolView, value: Value, origin: Origin) -> O
         wants = f"{rule.name} wants it from {_either(rule.allowed)}"
     whole = ", as a whole" if rule.said.whole else ""
     reason = f"{what} of {shown(view.name)} {origin}; {wants}{whole}"
-    return Objection("flow.from", rule.name, rule.said.otherwise, reason, value.where)
+    change = _allowing(rule, origin)
+    return Objection("flow.from", rule.name, rule.said.otherwise, reason, value.where, change)
+
+
+def _allowing(rule: _Rule, origin: Origin) -> Change | None:
+    """The change that would let this origin pass; None when only a person could."""
+    place = ("flow", rule.number)
+    if rule.allowed is None or origin.parts:
+        return Change(at=place, action="remove")
+    if origin.source is not None:
+        return Change(at=(*place, "from"), action="add", value=origin.party)
+    if origin.influence is None:
+        return Change(at=(*place, "from"), action="add", value=MODEL)
+    return (
+        None
+        if rule.said.otherwise == "ask"
+        else Change(at=(*place, "otherwise"), action="set", value="ask")
+    )
 
 
 def _either(parties: frozenset[str]) -> str:
@@ -269,21 +267,22 @@ def _about_labels(
     rule: _Rule,
     view: ToolView,
     values: tuple[Value, ...],
-    ledger: Ledger,
-    origins: dict[tuple[str, bool], Origin],
+    asked: Asked,
 ) -> Iterator[Objection]:
     labels = frozenset(rule.said.label or ())
     for value in values:
-        origin = _origin(value.text, False, ledger, origins)  # noqa: FBT003 - a part of it is enough
+        origin = asked.origin(value.text)
         borne = labels & labels_of(origin)
         if borne:
             label = min(borne)
             reason = (
                 f"{value.where} of {shown(view.name)} {origin}, and may hold data labelled "
-                f"{label!r} ({ledger.read.labels.get(label, origin.source)}); {rule.name} never lets "
+                f"{label!r} ({asked.ledger.read.labels.get(label, origin.source)}); {rule.name} never lets "
                 "that go there"
             )
-            yield Objection("flow.label", rule.name, rule.said.otherwise, reason, value.where)
+            change = Change(at=("flow", rule.number), action="remove")
+            refusal = rule.said.otherwise
+            yield Objection("flow.label", rule.name, refusal, reason, value.where, change)
             return
 
 
@@ -292,55 +291,6 @@ def labels_of(origin: Origin) -> frozenset[str]:
     if origin.party == NOTHING or origin.party in _OWN:
         return frozenset()
     return origin.labels
-
-
-def _held(text: str, kinds: tuple[str, ...]) -> Iterator[str]:
-    """Things of these kinds in a text."""
-    shape = normal(text)
-    for found in things(shape):
-        if found.kind in kinds:
-            yield shape[found.start : found.end].rstrip(".,;:!?)]}>'\"")
-
-
-def values_of(arguments: Mapping[str, object]) -> Iterator[Value]:
-    """Every value of a call that says something, with its place.
-
-    Raises:
-        TooDeepError: Nested too deeply.
-    """
-    for name, value in arguments.items():
-        yield from _values(value, str(name), f"arguments.{step(str(name))}", MAX_DEPTH)
-
-
-_NAME = re.compile(r"[A-Za-z_]\w{0,39}")
-"""Keys that are names of a schema. Other keys are values too."""
-
-
-def step(name: str) -> str:
-    """A name in a place; a question mark for one that may be an attacker's sentence."""
-    return name if is_plain(name) else "?"
-
-
-def _values(value: object, argument: str, where: str, depth: int) -> Iterator[Value]:
-    if depth <= 0:
-        raise TooDeepError
-    match value:
-        case None | bool():
-            return
-        case str():
-            yield Value(argument, where, value)
-        case int() | float():
-            yield Value(argument, where, written(value))
-        case Mapping():
-            for name, inner in cast("Mapping[object, object]", value).items():
-                if not _NAME.fullmatch(str(name)):
-                    yield Value(argument, where, str(name))
-                yield from _values(inner, argument, f"{where}.{step(str(name))}", depth - 1)
-        case list() | tuple() | set() | frozenset():
-            for number, inner in enumerate(cast("Sequence[object]", value)):
-                yield from _values(inner, argument, f"{where}[{number}]", depth - 1)
-        case _:
-            yield Value(argument, where, str(value))
 
 
 def decision_of(objections: list[Objection]) -> Decision | None:

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
-from hauberk.capabilities.flow._book import FlowBook, Objection, decision_of, labels_of, values_of
+from hauberk.capabilities._explanation import ValueOrigin, value_origin
+from hauberk.capabilities._outcome import Change
+from hauberk.capabilities.flow._book import FlowBook, Objection, decision_of, labels_of
 from hauberk.capabilities.flow._hidden import Hidden
 from hauberk.capabilities.flow._observe import Observer, State
 from hauberk.capabilities.flow._tools import Sources
+from hauberk.capabilities.flow._values import values_of
 from hauberk.capabilities.provenance import Ledger
 from hauberk.decisions import Decision, Verdict
 from hauberk.events import Event, Stage
 from hauberk.policy._flow import FlowSection, origins_of
 
 OWN = frozenset({"user", "developer"})
+MAX_EXPLAINED = 100
+"""Values of one call that are explained."""
 
 
 class Flow:
@@ -68,6 +74,26 @@ class Flow:
         """What the flow rules have against a call. Changes nothing."""
         view = self._sources.tool(meant.tool or "")
         return list(self._book.objections(view, meant.arguments or {}, self.state(meant).ledger))
+
+    def explain(
+        self, meant: Event, decision: Decision
+    ) -> tuple[Decision, tuple[ValueOrigin, ...], tuple[Change, ...]]:
+        """What flow makes of the rule book's decision, where each value came from, what would help.
+
+        Changes nothing.
+        """
+        ledger = self.state(meant).ledger
+        values = [
+            value_origin(value.where, value.text, ledger)
+            for value in islice(values_of(meant.arguments or {}), MAX_EXPLAINED)
+        ]
+        if decision.verdict is Verdict.DENY:
+            return decision, tuple(values), ()
+        objections = self.objections(meant)
+        refusal = "deny" if any(one.refusal == "deny" for one in objections) else "ask"
+        changes = [o.change for o in objections if o.refusal == refusal and o.change is not None]
+        joined = _joined(decision, decision_of(objections))
+        return joined, tuple(values), tuple(dict.fromkeys(changes))
 
     def judge(self, event: Event, meant: Event, decision: Decision) -> Decision:
         """The decision of the rule book, with what flow has to say.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from hauberk.capabilities._names import is_glob, matcher
 from hauberk.capabilities.provenance import Source
@@ -80,7 +80,7 @@ class SourceView:
         for one in self._reads:
             groups = (one,) if isinstance(one, tuple) else one.at(path)
             for labels in groups:
-                found.update(labels if isinstance(labels, tuple) else ())
+                found.update(cast("tuple[str, ...]", labels))
         return frozenset(found)
 
     def hidden(self, path: Path) -> bool:
@@ -109,7 +109,7 @@ class SourceView:
                 found.update(one)
             else:
                 groups = (*one.names.values(), *(labels for _, labels in one.globs))
-                found.update(*(labels for labels in groups if isinstance(labels, tuple)))
+                found.update(*(cast("tuple[str, ...]", labels) for labels in groups))
         return frozenset(found)
 
 

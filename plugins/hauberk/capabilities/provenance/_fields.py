@@ -96,15 +96,15 @@ def _mapped(value: object, change: Callable[[Path, str], str], path: Path, depth
             return value
 
 
-def _step(name: object) -> str:
-    return name if isinstance(name, str) and not set(name) & set(".[]") else "?"
+def _step(name: str) -> str:
+    return name if not set(name) & set(".[]") else "?"
 
 
 def _flat(value: object) -> Fields | None:
     if not isinstance(value, (dict, list)):
         return None
     found: Fields = []
-    for path, leaf in _leaves(value, (), MAX_DEPTH):
+    for path, leaf in _leaves(cast("object", value), (), MAX_DEPTH):
         found.append((path, leaf))
         if len(found) > MAX_FIELDS:
             return None
@@ -122,7 +122,7 @@ def _leaves(value: object, path: Path, depth: int) -> Iterator[tuple[Path, str]]
         case int() | float():
             yield path, written(value)
         case dict():
-            for name, inner in cast("Mapping[object, object]", value).items():
+            for name, inner in cast("Mapping[str, object]", value).items():
                 yield from _leaves(inner, (*path, _step(name)), depth - 1)
         case list():
             for inner in cast("list[object]", value):

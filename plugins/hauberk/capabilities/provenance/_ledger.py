@@ -187,6 +187,11 @@ class Ledger:
                 del self._calls[next(iter(self._calls))]
             return call
 
+    def call_number(self, number: int) -> Call | None:
+        """The call with this number, when it is still remembered."""
+        with self._lock:
+            return next((one for one in self._calls.values() if one.number == number), None)
+
     def reached_outside(self, call: Call) -> None:
         """A call with an effect outside ran."""
         with self._lock:

@@ -147,10 +147,10 @@ def decoded(value: str) -> Iterator[str]:
         yield plain
     if "&" in value and (plain := unescape(value)) != value:
         yield plain
-    if "\\" in value and (plain := _unescaped(value)) is not None:
-        yield plain
-    if _BASE64.fullmatch(value) and (plain := _from_base64(value)) is not None:
-        yield plain
+    if "\\" in value and (escaped := _unescaped(value)) is not None:
+        yield escaped
+    if _BASE64.fullmatch(value) and (hidden := _from_base64(value)) is not None:
+        yield hidden
 
 
 def encoded_parts(text: str) -> Iterator[str]:
@@ -158,8 +158,8 @@ def encoded_parts(text: str) -> Iterator[str]:
     if "%" in text and (plain := unquote(text)) != text:
         yield plain
     for match in _BASE64.finditer(text):
-        if (plain := _from_base64(match.group())) is not None:
-            yield plain
+        if (hidden := _from_base64(match.group())) is not None:
+            yield hidden
 
 
 def _unescaped(value: str) -> str | None:
@@ -236,8 +236,8 @@ def _phone_keys(match: re.Match[str]) -> _Keys:
         full = digits.removeprefix("00")
         home = tuple(f"phone:{full[n:]}" for n in _COUNTRY_CODES)
         return (f"phone:+{full}", *(f"home:{key[6:]}" for key in home)), (f"phone:+{full}", *home)
-    home = digits.removeprefix("0")
-    return (f"phone:{home}",), (f"phone:{home}", f"home:{home}")
+    local = digits.removeprefix("0")
+    return (f"phone:{local}",), (f"phone:{local}", f"home:{local}")
 
 
 def _number_keys(match: re.Match[str]) -> _Keys:
