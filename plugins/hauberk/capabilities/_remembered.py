@@ -44,10 +44,12 @@ class Memory:
             answer = _Answer(index, entry, condition, constraints(where, field=field))
             self._by_tool.setdefault(entry.tool, []).append(answer)
 
-    def answer(self, tool: str, arguments: Mapping[str, object], facts: Facts) -> Finding | None:
+    def answer(
+        self, question: str, tool: str, arguments: Mapping[str, object], facts: Facts
+    ) -> Finding | None:
         """The finding that says who answered a question about this call before; or None."""
         for answer in self._by_tool.get(tool, ()):
-            if self._clock() >= answer.entry.until:
+            if question not in answer.entry.questions or self._clock() >= answer.entry.until:
                 continue
             if answer.condition is not None and answer.condition.unmet(facts) is not None:
                 continue

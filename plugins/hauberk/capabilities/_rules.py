@@ -96,6 +96,11 @@ class RuleBook:
         )
         return found or self._by_arguments(tool, rules, denials, facts, arguments)
 
+    def remembered(self, event: Event, question: str) -> Finding | None:
+        """Who answered such a question about this call before; None when nobody did."""
+        facts = self._facts(event.session)
+        return self._memory.answer(question, event.tool or "", event.arguments or {}, facts)
+
     def breaker(self, tool: str) -> Breaker | None:
         """The circuit breaker of a tool: the first that a rule has."""
         return next((r.breaker for r in self._named(tool)[1] if r.breaker is not None), None)
@@ -197,7 +202,7 @@ class RuleBook:
         reason = ""
         findings: tuple[Finding, ...] = ()
         if asking:
-            answer = self._memory.answer(tool, given, facts)
+            answer = self._memory.answer("approval", tool, given, facts)
             if answer is not None:
                 findings = (answer,)
             else:

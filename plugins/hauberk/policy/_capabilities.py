@@ -130,6 +130,8 @@ class Remembered(Model):
     where: Where = Field(default_factory=dict)
     """Which calls: every argument named here must be like this."""
     when: When | None = None
+    questions: tuple[Literal["approval", "flow"], ...] = Field(default=("approval",), min_length=1)
+    """Which questions it answers: those of `approval`, those of flow rules."""
     owner: str = Field(min_length=1)
     """Who answered, and answers for it."""
     until: Annotated[
