@@ -1,7 +1,10 @@
 """hauberk for LlamaIndex: security around agents, tools, engines and indexes that already exist.
 
 * `protect(obj, guard)`: what exists, in place; it stays the same object. `unprotect(obj)` undoes it.
+* `install(guard)`, `uninstall()`: the whole process.
+* `HauberkCallbackHandler(guard)`: what has it in its `CallbackManager`.
 * `HauberkNodePostprocessor(guard)`: the retrieved nodes of one engine, and nothing else.
+* `HauberkIngestionTransform(guard)`: what enters an index through a pipeline.
 
 See the README of this folder for what each door covers and what stays outside.
 """
@@ -24,7 +27,21 @@ def _require_llama_index() -> None:
 
 _require_llama_index()
 
+from hauberk_llama_index._handler import HauberkCallbackHandler  # noqa: E402 - after the check
+from hauberk_llama_index._ingest import HauberkIngestionTransform  # noqa: E402 - after the check
 from hauberk_llama_index._nodes import HauberkNodePostprocessor  # noqa: E402 - after the check
+from hauberk_llama_index._patch import install, uninstall  # noqa: E402 - after the check
 from hauberk_llama_index._protect import protect, unprotect  # noqa: E402 - after the check
+from hauberk_llama_index._report import FileReport, IngestionReport  # noqa: E402 - after the check
 
-__all__ = ["HauberkNodePostprocessor", "protect", "unprotect"]
+__all__ = [
+    "FileReport",
+    "HauberkCallbackHandler",
+    "HauberkIngestionTransform",
+    "HauberkNodePostprocessor",
+    "IngestionReport",
+    "install",
+    "protect",
+    "uninstall",
+    "unprotect",
+]

@@ -10,8 +10,11 @@ from llama_index.core.tools import ToolOutput
 from pydantic import BaseModel
 
 from hauberk.events import Segment, Usage
+from hauberk.structure import TooDeepError
+from hauberk_llama_index._blocks import in_block
+from hauberk_llama_index._copies import each
 from hauberk_llama_index._messages import in_message
-from hauberk_llama_index._texts import in_output, in_value, read, write
+from hauberk_llama_index._texts import Visit, in_value, read, write
 
 _INPUT = ("prompt_tokens", "input_tokens", "prompt_token_count")
 _OUTPUT = ("completion_tokens", "output_tokens", "candidates_token_count")
@@ -84,6 +87,34 @@ class OutputCodec:
         if isinstance(value, ToolOutput):
             return in_output(value, visit, self._origin)
         return in_value(value, visit, "result", self._origin)
+
+
+def in_output(output: ToolOutput, visit: Visit, origin: str) -> ToolOutput:
+    """Walk what a tool returned: its blocks, and the raw value behind them.
+
+    A raw value that repeats the content is the same text and is shown once. One that cannot be
+    walked is replaced by the content when the content changes: no clear copy stays behind.
+    """
+    blocks = each(output.blocks, lambda at, b: in_block(b, visit, f"blocks{at}", origin))
+    raw = cast("object", output.raw_output)
+    repeats = raw == output.content if isinstance(raw, str) else raw is output.blocks
+    new_raw = raw if repeats else _in_raw(raw, visit, origin)
+    if blocks is output.blocks and new_raw is raw:
+        return output
+    new = output.model_copy(update={"blocks": blocks})
+    new.raw_output = new.content if new_raw is raw or new_raw is _UNREADABLE else new_raw
+    new._exception = None  # noqa: SLF001 - its message is the text that was just replaced
+    return new
+
+
+_UNREADABLE = object()
+
+
+def _in_raw(raw: object, visit: Visit, origin: str) -> object:
+    try:
+        return in_value(raw, visit, "raw_output", origin)
+    except TooDeepError:
+        return _UNREADABLE
 
 
 def usage_of(answer: ChatResponse | CompletionResponse) -> Usage | None:

@@ -15,16 +15,9 @@ from typing import cast
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ToolCallBlock
 
 from hauberk.structure import MAX_DEPTH
-from hauberk_llama_index._texts import (
-    ADDRESSES,
-    CALL_ADDRESSES,
-    Extras,
-    Visit,
-    each,
-    in_block,
-    same,
-    updated,
-)
+from hauberk_llama_index._blocks import ADDRESSES, CALL_ADDRESSES, Extras, in_block
+from hauberk_llama_index._copies import each, same, updated
+from hauberk_llama_index._texts import Visit
 
 _ORIGINS: Mapping[MessageRole, str] = {
     MessageRole.SYSTEM: "developer",

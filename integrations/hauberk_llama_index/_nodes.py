@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pickle import PicklingError
-from typing import Any, NoReturn, Self, SupportsIndex
+from typing import Any, NoReturn, Self, SupportsIndex, cast
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
@@ -23,38 +23,68 @@ from typing_extensions import override
 from hauberk.events import Event, Stage
 from hauberk.guard import Guard
 from hauberk.structure import TooDeepError
-from hauberk_llama_index._swap import Above, Methods
-from hauberk_llama_index._texts import in_nodes, read, write
+from hauberk_llama_index._layers import Layers, Run
+from hauberk_llama_index._nesting import inside, running
+from hauberk_llama_index._node_texts import in_nodes
+from hauberk_llama_index._texts import read, write
 
 
-def retriever_methods(_: type, guard: Guard, above: Above) -> Methods:
-    """The methods of a guarded retriever."""
-
-    def retrieve(self: Any, *args: Any, **kwargs: Any) -> Sequence[NodeWithScore]:
-        nodes = above(self).retrieve(*args, **kwargs)
-        return _screened(guard, nodes)
-
-    async def aretrieve(self: Any, *args: Any, **kwargs: Any) -> Sequence[NodeWithScore]:
-        nodes = await above(self).aretrieve(*args, **kwargs)
-        return await _ascreened(guard, nodes)
-
-    return {"retrieve": retrieve, "aretrieve": aretrieve}
+def retriever_layers(_: type) -> Layers:
+    """What lies around the methods of a retriever."""
+    return {"retrieve": _retrieve, "aretrieve": _aretrieve}
 
 
-def postprocessor_methods(_: type, guard: Guard, above: Above) -> Methods:
-    """The methods of a guarded postprocessor: some fetch nodes that no retriever has given."""
+def _retrieve(
+    guard: Guard, retriever: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Sequence[NodeWithScore]:
+    if running(retriever, guard) is not None:
+        return cast("Sequence[NodeWithScore]", run(*args, **kwargs))
+    with inside(retriever, guard):
+        nodes = run(*args, **kwargs)
+    return _screened(guard, nodes)
 
-    def postprocess_nodes(self: Any, nodes: Any, *args: Any, **kwargs: Any) -> Any:
-        known = _texts(nodes)
-        done = above(self).postprocess_nodes(nodes, *args, **kwargs)
-        return done if _texts(done) <= known else list(_screened(guard, done))
 
-    async def apostprocess_nodes(self: Any, nodes: Any, *args: Any, **kwargs: Any) -> Any:
-        known = _texts(nodes)
-        done = await above(self).apostprocess_nodes(nodes, *args, **kwargs)
-        return done if _texts(done) <= known else list(await _ascreened(guard, done))
+async def _aretrieve(
+    guard: Guard, retriever: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Sequence[NodeWithScore]:
+    if running(retriever, guard) is not None:
+        return cast("Sequence[NodeWithScore]", await run(*args, **kwargs))
+    with inside(retriever, guard):
+        nodes = await run(*args, **kwargs)
+    return await _ascreened(guard, nodes)
 
-    return {"postprocess_nodes": postprocess_nodes, "apostprocess_nodes": apostprocess_nodes}
+
+def postprocessor_layers(kind: type) -> Layers:
+    """What lies around the methods of a postprocessor: some fetch nodes that no retriever gave."""
+    if issubclass(kind, HauberkNodePostprocessor):
+        return {}  # it screens already
+    return {"postprocess_nodes": _postprocess, "apostprocess_nodes": _apostprocess}
+
+
+def _postprocess(
+    guard: Guard, post: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    if running(post, guard) is not None:
+        return run(*args, **kwargs)
+    known = _texts(_nodes_of(*args, **kwargs))
+    with inside(post, guard):
+        done = run(*args, **kwargs)
+    return done if _texts(done) <= known else list(_screened(guard, done))
+
+
+async def _apostprocess(
+    guard: Guard, post: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    if running(post, guard) is not None:
+        return await run(*args, **kwargs)
+    known = _texts(_nodes_of(*args, **kwargs))
+    with inside(post, guard):
+        done = await run(*args, **kwargs)
+    return done if _texts(done) <= known else list(await _ascreened(guard, done))
+
+
+def _nodes_of(nodes: Sequence[NodeWithScore], *_: Any, **__: Any) -> Sequence[NodeWithScore]:
+    return nodes
 
 
 def _texts(nodes: Sequence[NodeWithScore]) -> set[str]:

@@ -16,8 +16,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
-from functools import wraps
-from typing import Any, cast
+from typing import Any
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
 from llama_index.core.tools import AsyncBaseTool
@@ -26,16 +25,14 @@ from llama_index.core.workflow import StopEvent
 from hauberk.events import Stage
 from hauberk.guard import Guard
 from hauberk.session import Session
-from hauberk_llama_index._nesting import checked
-from hauberk_llama_index._swap import Above, Door, Methods
+from hauberk_llama_index._armed import Scope
+from hauberk_llama_index._layers import Door, Layer, Layers, Run
+from hauberk_llama_index._nesting import awaits, inside
+from hauberk_llama_index._swap import guard_of
 from hauberk_llama_index._tools import Wish, acall_tool, real_tool
 
 Attach = Callable[[Any, Guard], object]
 """Guards what an object holds."""
-
-
-def _session() -> Session:
-    return Session.current() or Session()
 
 
 # --- agents and workflows -------------------------------------------------------------------------
@@ -44,44 +41,56 @@ def _session() -> Session:
 def run_door(attach: Attach) -> Door:
     """The door for agents and workflows."""
 
-    def door(base: type, guard: Guard, above: Above) -> Methods:
-        def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-            attach(self, guard)
-            # The tasks of a run take this context along when they are made.
-            with _session().active():
-                return above(self).run(*args, **kwargs)
+    def run_one(
+        guard: Guard, workflow: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if guard_of(workflow) is guard:
+            attach(workflow, guard)
+        # The tasks of a run take this context along when they are made.
+        with Scope(guard):
+            return run(*args, **kwargs)
 
-        async def call_one(self: Any, ctx: Any, tool: AsyncBaseTool, tool_input: Any) -> Any:
-            async def call(_: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
-                with checked(real_tool(tool)):
-                    return await above(self)._call_tool(ctx, tool, arguments)  # noqa: SLF001 - the seam
-
-            wish = Wish(tool, (), tool_input, strict=guard.watches(Stage.TOOL_CALL))
-            return await acall_tool(guard, wish, call)
-
-        found: Methods = {"run": run}
-        if hasattr(base, "_call_tool"):
-            found = {**found, "_call_tool": call_one}
-        return {**found, **_last_steps(base, guard, above)}
+    def door(kind: type) -> Layers:
+        found: dict[str, Layer] = {"run": run_one}
+        if hasattr(kind, "_call_tool"):
+            found["_call_tool"] = _call_one
+        # The step in which agents end: it swallows what their structured output raises.
+        if hasattr(getattr(kind, "parse_agent_output", None), "_step_config"):
+            found["parse_agent_output"] = _last_step
+        return found
 
     return door
 
 
-def _last_steps(base: type, guard: Guard, above: Above) -> Methods:
-    """The step in which agents end: it swallows what their structured output raises."""
-    inner = getattr(base, "parse_agent_output", None)
-    if not hasattr(inner, "_step_config"):
-        return {}
+async def _call_one(
+    guard: Guard, _: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    ctx, tool, tool_input = _wanted(*args, **kwargs)
+    owner = real_tool(tool)
+    if awaits(owner, guard):  # from `super()`
+        return await run(ctx, tool, tool_input)
 
-    @wraps(cast("Callable[..., Any]", inner))  # with what makes it a step
-    async def step(self: Any, *args: Any, **kwargs: Any) -> Any:
-        done = await above(self).parse_agent_output(*args, **kwargs)
-        session = Session.current()
-        if session is not None and isinstance(done, StopEvent) and _lacks_shape(self, done):
-            guard.require_open(session)
-        return done
+    async def call(_: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
+        with inside(owner, guard):
+            return await run(ctx, tool, arguments)
 
-    return {"parse_agent_output": step}
+    wish = Wish(tool, (), tool_input, strict=guard.watches(Stage.TOOL_CALL))
+    return await acall_tool(guard, wish, call)
+
+
+def _wanted(ctx: Any, tool: AsyncBaseTool, tool_input: Any) -> tuple[Any, AsyncBaseTool, Any]:
+    """The arguments of `_call_tool`, in their order."""
+    return ctx, tool, tool_input
+
+
+async def _last_step(
+    guard: Guard, agent: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    done = await run(*args, **kwargs)
+    session = Session.current()
+    if session is not None and isinstance(done, StopEvent) and _lacks_shape(agent, done):
+        guard.require_open(session)
+    return done
 
 
 def _lacks_shape(agent: Any, done: Any) -> bool:
@@ -96,53 +105,51 @@ def _lacks_shape(agent: Any, done: Any) -> bool:
     return any(getattr(one, name, None) is not None for one in agents for name in names)
 
 
-# --- engines and indexes --------------------------------------------------------------------------
+# --- engines -------------------------------------------------------------------------------------
 
 
-def engine_methods(base: type, guard: Guard, above: Above) -> Methods:
-    """The methods of a guarded engine: each call is in one session, and tells of its refusals."""
-    names = ("query", "aquery", "chat", "achat", "stream_chat", "astream_chat")
-    return {
-        name: (_ain_session if name.startswith("a") else _in_session)(name, guard, above)
-        for name in names
-        if hasattr(base, name)
-    }
+_ENGINE = ("query", "chat", "stream_chat")
 
 
-def _in_session(name: str, guard: Guard, above: Above) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with _session().active() as session:
-            answer = getattr(above(self), name)(*args, **kwargs)
-            guard.require_open(session)
-            return _kept(answer, session)
-
-    return method
+def engine_layers(kind: type) -> Layers:
+    """What lies around the methods of an engine: a session for each call, which tells of refusals."""
+    found: dict[str, Layer] = dict.fromkeys(_ENGINE, _in_session)
+    found |= {f"a{name}": _ain_session for name in _ENGINE}
+    return {name: layer for name, layer in found.items() if hasattr(kind, name)}
 
 
-def _ain_session(name: str, guard: Guard, above: Above) -> Callable[..., Any]:
-    async def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with _session().active() as session:
-            answer = await getattr(above(self), name)(*args, **kwargs)
-            guard.require_open(session)
-            return _kept(answer, session)
+def _in_session(
+    guard: Guard, _: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    with Scope(guard) as scope:
+        answer = run(*args, **kwargs)
+        guard.require_open(scope.session)
+        return _kept(answer, guard, scope.session)
 
-    return method
+
+async def _ain_session(
+    guard: Guard, _: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    with Scope(guard) as scope:
+        answer = await run(*args, **kwargs)
+        guard.require_open(scope.session)
+        return _kept(answer, guard, scope.session)
 
 
-def _kept(answer: Any, session: Session) -> Any:
+def _kept(answer: Any, guard: Guard, session: Session) -> Any:
     """An answer that makes its model calls while it is read makes them in the session."""
     inner: Any = getattr(answer, "response_gen", None)
     if isinstance(answer, StreamingResponse) and inner is not None:
-        answer.response_gen = _read_in(inner, session)
+        answer.response_gen = _read_in(inner, guard, session)
     if isinstance(answer, AsyncStreamingResponse) and inner is not None:
-        answer.response_gen = _aread_in(inner, session)
+        answer.response_gen = _aread_in(inner, guard, session)
     return answer
 
 
-def _read_in(inner: Any, session: Session) -> Generator[Any, None, None]:
+def _read_in(inner: Any, guard: Guard, session: Session) -> Generator[Any, None, None]:
     try:
         while True:
-            with session.active():
+            with Scope(guard, session):
                 try:
                     token = next(inner)
                 except StopIteration:
@@ -152,10 +159,10 @@ def _read_in(inner: Any, session: Session) -> Generator[Any, None, None]:
         inner.close()
 
 
-async def _aread_in(inner: Any, session: Session) -> AsyncGenerator[Any, None]:
+async def _aread_in(inner: Any, guard: Guard, session: Session) -> AsyncGenerator[Any, None]:
     try:
         while True:
-            with session.active():
+            with Scope(guard, session):
                 try:
                     token = await anext(inner)
                 except StopAsyncIteration:
@@ -163,21 +170,3 @@ async def _aread_in(inner: Any, session: Session) -> AsyncGenerator[Any, None]:
             yield token
     finally:
         await inner.aclose()
-
-
-def index_door(attach: Attach) -> Door:
-    """The door for indexes: what they make is guarded."""
-
-    def door(base: type, guard: Guard, above: Above) -> Methods:
-        def maker(name: str) -> Callable[..., Any]:
-            def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-                made = getattr(above(self), name)(*args, **kwargs)
-                attach(made, guard)
-                return made
-
-            return method
-
-        names = ("as_retriever", "as_query_engine", "as_chat_engine")
-        return {name: maker(name) for name in names if hasattr(base, name)}
-
-    return door

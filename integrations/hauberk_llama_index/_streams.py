@@ -241,12 +241,12 @@ class CompletionPieces(Pieces):
 # --- the two colours ----------------------------------------------------------------------------
 
 
-def pieces(owner: object, inner: Any, answer: Pieces) -> Generator[Piece, None, None]:
+def pieces(owner: object, guard: Guard, inner: Any, answer: Pieces) -> Generator[Piece, None, None]:
     """A guarded stream over `inner`, which belongs to the model `owner`."""
     source = iter(inner)
     try:
         while True:
-            with inside(owner):
+            with inside(owner, guard):
                 try:
                     piece = next(source)
                 except StopIteration:
@@ -263,12 +263,14 @@ def pieces(owner: object, inner: Any, answer: Pieces) -> Generator[Piece, None, 
             inner.close()
 
 
-async def apieces(owner: object, inner: Any, answer: Pieces) -> AsyncGenerator[Piece, None]:
+async def apieces(
+    owner: object, guard: Guard, inner: Any, answer: Pieces
+) -> AsyncGenerator[Piece, None]:
     """A guarded stream over `inner`, on an event loop."""
     source = aiter(inner)
     try:
         while True:
-            with inside(owner):
+            with inside(owner, guard):
                 try:
                     piece = await anext(source)
                 except StopAsyncIteration:

@@ -16,7 +16,6 @@ Rules:
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pickle import PicklingError, UnpicklingError
 from threading import Lock
@@ -25,12 +24,7 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from hauberk.guard import Guard
-
-Above = Callable[[Any], Any]
-"""`super()` of a guarded object: the methods as they were before."""
-Methods = Mapping[str, Callable[..., object]]
-Door = Callable[[type, Guard, Above], Methods]
-"""Makes the overriding methods for one kind of object."""
+from hauberk_llama_index._layers import Door, dressed, method_of
 
 _MARK = "__hauberk__"
 _CLASSES = 512
@@ -96,17 +90,19 @@ def _guarded(base: type, guard: Guard, door: Door) -> type:
     namespace = {name: getattr(base, name) for name in names}
     made = type(base)(base.__name__, (base,), namespace)
 
-    def above(self: object) -> object:
-        return super(cast("Any", made), self)
-
     def reduce(self: object, protocol: int) -> tuple[object, ...]:
-        return _reduced(made, base, guard, above(self).__reduce_ex__(protocol))
+        bare = super(cast("Any", made), self).__reduce_ex__(protocol)
+        return _reduced(made, base, guard, bare)
 
-    methods = door(base, guard, above)
-    for name, method in {**methods, "__reduce_ex__": reduce}.items():
-        method.__name__ = name
-        method.__qualname__ = f"{base.__qualname__}.{name}"
+    # All that a guarded class inherits is looked up before anything is set.
+    for name, layer in list(door(made).items()):
+
+        def below(self: Any, name: str = name) -> Any:
+            return getattr(super(cast("Any", made), self), name)
+
+        method = dressed(method_of(layer, below, (guard,)), getattr(base, name))
         setattr(made, name, method)
+    setattr(made, "__reduce_ex__", reduce)  # noqa: B010 - mypy knows no such assignment
     setattr(made, _MARK, (base, guard, door))
     return made
 
@@ -122,22 +118,32 @@ def _reduced(made: type, base: type, guard: Guard, reduced: object) -> tuple[obj
     if isinstance(reduced, tuple):
         maker, args, *rest = cast("tuple[object, tuple[object, ...], object]", reduced)
         if maker is getattr(copyreg, "__newobj__") and args[0] is made:  # noqa: B009 - not in the type stubs
-            return (_restored, (base, _name_of(guard), vars(made)[_MARK][2], *args[1:]), *rest)
+            return (_restored, (base, name_of(guard), vars(made)[_MARK][2], *args[1:]), *rest)
     raise PicklingError(f"a protected {base.__name__} has its own pickling and cannot be copied so")
 
 
-def _name_of(guard: Guard) -> str:
+def name_of(guard: Guard) -> str:
+    """What a guard is called in pickles. Known in this process only."""
     name = _names.setdefault(guard, uuid4().hex)
     _guards[name] = guard
     return name
 
 
-def _restored(base: type, name: str, door: Door, *args: object) -> object:
+def known_guard(name: str, kind: type) -> Guard:
+    """The guard of a pickle.
+
+    Raises:
+        UnpicklingError: It does not live in this process.
+    """
     guard = _guards.get(name)
     if guard is None:
         raise UnpicklingError(
-            f"this {base.__name__} was protected by a guard that does not live in this process. "
+            f"this {kind.__name__} was protected by a guard that does not live in this process. "
             "Pickle it unprotected, and protect it after loading."
         )
-    made = _guarded(base, guard, door)
+    return guard
+
+
+def _restored(base: type, name: str, door: Door, *args: object) -> object:
+    made = _guarded(base, known_guard(name, base), door)
     return made.__new__(made, *args)

@@ -10,6 +10,7 @@ Rules:
   tool error, in words that do not repeat the value.
 * What was not rewritten is passed on as it came: same object, positional or named as before.
 * A refused call is a `ToolOutput(is_error=True)`; a refusal that stops the run raises.
+* A tool that waits for an event has not run yet: what was reserved for it is free until it does.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ from hauberk.events import Event, Stage
 from hauberk.flows import Refused, acall_apart, arun_tool, call_within, run_tool, time_limit
 from hauberk.guard import Guard
 from hauberk.structure import MAX_DEPTH
+from hauberk_llama_index._approval import Question
 from hauberk_llama_index._codecs import OutputCodec
-from hauberk_llama_index._nesting import take_pass
-from hauberk_llama_index._swap import Above, Methods
+from hauberk_llama_index._events import WaitingForEvent
+from hauberk_llama_index._layers import Layer, Layers, Run
+from hauberk_llama_index._nesting import called, take_pass
 
 _SCHEMAS = 1024
 """Schemas whose names of arguments are kept."""
@@ -132,28 +135,44 @@ def call_tool(
     """
     event = Event(stage=Stage.TOOL_CALL, tool=wish.name, arguments=wish.arguments)
     result: object = _unfit(guard, wish, event)
+
+    def run(new: Mapping[str, object]) -> object:
+        args, kwargs = wish.call_with(new)
+        try:
+            return call(args, kwargs)
+        except WaitingForEvent:
+            guard.release(event)  # it will be begun anew
+            raise
+
     if result is None:
-        result = run_tool(guard, event, lambda new: call(*wish.call_with(new)), _codec(wish))
+        result = run_tool(guard, event, run, OutputCodec(wish.name))
     return wish.refusal(result.text) if isinstance(result, Refused) else result
 
 
 async def acall_tool(
     guard: Guard, wish: Wish, call: Callable[[tuple[Any, ...], dict[str, Any]], Any]
 ) -> Any:
-    """One guarded call, on an event loop.
+    """One guarded call, on an event loop. Inside a workflow, a question goes to its event stream.
 
     Raises:
         BlockedError: The guard refused and stops the run.
+        WaitingForEvent: The step must wait, for a person or for what the tool waits for.
     """
     event = Event(stage=Stage.TOOL_CALL, tool=wish.name, arguments=wish.arguments)
     result: object = _unfit(guard, wish, event)
+    question = Question(guard, event)
+
+    async def run(new: Mapping[str, object]) -> object:
+        args, kwargs = wish.call_with(new)
+        try:
+            return await call(args, kwargs)
+        except WaitingForEvent:
+            question.reopen()
+            raise
+
     if result is None:
-        result = await arun_tool(guard, event, lambda new: call(*wish.call_with(new)), _codec(wish))
+        result = await arun_tool(guard, event, run, OutputCodec(wish.name), question.ask)
     return wish.refusal(result.text) if isinstance(result, Refused) else result
-
-
-def _codec(wish: Wish) -> OutputCodec:
-    return OutputCodec(wish.name)
 
 
 def _unfit(guard: Guard, wish: Wish, event: Event) -> Refused | None:
@@ -176,52 +195,77 @@ def _unfit(guard: Guard, wish: Wish, event: Event) -> Refused | None:
 # --- the door -----------------------------------------------------------------------------------
 
 
-def tool_methods(base: type, guard: Guard, above: Above) -> Methods:
-    """The methods of a guarded tool."""
+def tool_layers(kind: type) -> Layers:
+    """What lies around the methods of a tool."""
+    if issubclass(kind, BaseToolAsyncAdapter):
+        return {}  # only a shape around the tool in it, which is guarded
+    if issubclass(kind, AsyncBaseTool):
+        return {"call": _called(kind), "acall": _acalled(kind)}  # `__call__` goes to `call`
+    return {"__call__": _dunder_called(kind)}
 
-    def wish(tool: BaseTool, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Wish:
-        return Wish(tool, args, kwargs, strict=guard.watches(Stage.TOOL_CALL))
 
-    def call(self: BaseTool, *args: Any, **kwargs: Any) -> Any:
-        run = above(self).call
-        if take_pass(self):
+def _called(kind: type) -> Layer:
+    def layer(
+        guard: Guard, tool: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if take_pass(tool, guard, kind, args, kwargs):
             return run(*args, **kwargs)
-        return call_tool(guard, wish(self, args, kwargs), lambda a, k: run(*a, **k))
 
-    async def acall(self: BaseTool, *args: Any, **kwargs: Any) -> Any:
-        over = above(self)
+        def checked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            with called(tool, guard, kind, args, kwargs):
+                return run(*args, **kwargs)
 
-        def run(*args: Any, **kwargs: Any) -> Any:
-            apart = time_limit() is not None and _is_handed_over(self)
-            return (
-                acall_apart(lambda: over.call(*args, **kwargs))
-                if apart
-                else over.acall(*args, **kwargs)
-            )
+        return call_tool(guard, _wish(guard, tool, args, kwargs), checked)
 
-        if take_pass(self):
-            return await run(*args, **kwargs)
-        return await acall_tool(guard, wish(self, args, kwargs), lambda a, k: run(*a, **k))
+    return layer
 
-    def dunder_call(self: BaseTool, *args: Any, **kwargs: Any) -> Any:
-        run = above(self).__call__
-        if take_pass(self):
+
+def _acalled(kind: type) -> Layer:
+    async def layer(
+        guard: Guard, tool: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if take_pass(tool, guard, kind, args, kwargs):
+            return await _arun(tool, run, args, kwargs)
+
+        async def checked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            with called(tool, guard, kind, args, kwargs):
+                return await _arun(tool, run, args, kwargs)
+
+        return await acall_tool(guard, _wish(guard, tool, args, kwargs), checked)
+
+    return layer
+
+
+def _dunder_called(kind: type) -> Layer:
+    plain = _called(kind)
+
+    def layer(
+        guard: Guard, tool: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if take_pass(tool, guard, kind, args, kwargs):
             # In a thread of the loop's pool, where an agent has put it.
             return call_within(time_limit(), lambda: run(*args, **kwargs))
-        return call_tool(guard, wish(self, args, kwargs), lambda a, k: run(*a, **k))
+        return plain(guard, tool, run, args, kwargs)
 
-    if issubclass(base, AsyncBaseTool):
-        return {"call": call, "acall": acall}  # `__call__` goes to `call`
-    return {"__call__": dunder_call}
+    return layer
+
+
+def _wish(guard: Guard, tool: BaseTool, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Wish:
+    return Wish(tool, args, kwargs, strict=guard.watches(Stage.TOOL_CALL))
+
+
+async def _arun(tool: BaseTool, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    if time_limit() is not None and isinstance(tool, FunctionTool) and _is_handed_over(tool):
+        # The sync form of the same call, with the same arguments: a part of this one.
+        return await acall_apart(lambda: tool.call(*args, **kwargs))
+    return await run(*args, **kwargs)
 
 
 _HANDED_OVER = sync_to_async(print).__code__
 
 
-def _is_handed_over(tool: BaseTool) -> bool:
+def _is_handed_over(tool: FunctionTool) -> bool:
     """Whether the async form of this tool only hands its sync function to the loop's pool."""
-    if not isinstance(tool, FunctionTool):
-        return False
     return getattr(tool.async_fn, "__code__", None) is _HANDED_OVER
 
 

@@ -23,7 +23,7 @@ from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 from typing_extensions import override
 
-from hauberk import Guard, Session
+from hauberk import Guard, Policy, Session
 from hauberk.testing import Reply, ToolCall, ToolSpec, Turn
 from hauberk_llama_index import protect
 from hauberk_llama_index._nesting import inside, running
@@ -157,14 +157,14 @@ def test_personal_data_in_the_address_of_a_picture() -> None:
 
 
 async def test_a_task_that_outlives_a_model_call_is_no_part_of_it() -> None:
-    owner, over = object(), asyncio.Event()
+    owner, guard, over = object(), Guard(Policy.unsafe_allow_all()), asyncio.Event()
 
     async def late() -> bool:
         await over.wait()
-        return running(owner) is None
+        return running(owner, guard) is None
 
-    with inside(owner):
+    with inside(owner, guard):
         task = asyncio.create_task(late())
-        assert running(owner) is not None
+        assert running(owner, guard) is not None
     over.set()
     assert await task

@@ -240,7 +240,17 @@ def test_the_first_copy_outlives_the_original(kit: Any) -> None:
 
 
 def test_public_names_are_what_the_package_says() -> None:
-    assert hauberk_llama_index.__all__ == ["HauberkNodePostprocessor", "protect", "unprotect"]
+    assert hauberk_llama_index.__all__ == [
+        "FileReport",
+        "HauberkCallbackHandler",
+        "HauberkIngestionTransform",
+        "HauberkNodePostprocessor",
+        "IngestionReport",
+        "install",
+        "protect",
+        "uninstall",
+        "unprotect",
+    ]
     assert all(hasattr(hauberk_llama_index, name) for name in hauberk_llama_index.__all__)
 
 

@@ -12,15 +12,10 @@ from llama_index.core.tools import ToolOutput
 
 from hauberk import Segment
 from hauberk.structure import TooDeepError
+from hauberk_llama_index._codecs import in_output
 from hauberk_llama_index._messages import in_messages
-from hauberk_llama_index._texts import (
-    in_json,
-    in_nodes,
-    in_output,
-    in_value,
-    read,
-    write,
-)
+from hauberk_llama_index._node_texts import in_nodes
+from hauberk_llama_index._texts import in_json, in_value, read, write
 
 TEXT = st.text(max_size=20)
 VALUES = st.recursive(
