@@ -43,6 +43,7 @@ MAX_PARTS = 32
 """Parts of a combination that are looked for."""
 
 _PARTS = re.compile(r"[,;|<>\t\n]+|\s+(?:and|&)\s+")
+_GLUED = re.compile(r"(?<=[a-z0-9])\.(?=[A-Z][a-z]*[\s,])")
 _OWN = ("user", "developer")
 
 
@@ -119,7 +120,9 @@ class Ledger:
             source = Source(party, party)
             self._hear_spoken()
             own = self._overlap.own(normal(text))
-            for part in own:
+            spaced = _GLUED.sub(". ", text)  # people forget the space: `see www.corp.com.They ...`
+            more = self._overlap.own(normal(spaced)) if spaced != text else []
+            for part in (*own, *more):
                 self._index(source).add(part, source)
             self.read.parties.setdefault(party, source)
             return "\n".join(own)

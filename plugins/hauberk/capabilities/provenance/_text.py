@@ -106,7 +106,7 @@ def things(text: str) -> Iterator[Thing]:
         taken: list[tuple[int, int]] = []
         for match in pattern.finditer(rest):
             found = keys(match)
-            if found:
+            if found[0]:
                 yield Thing(kind, *found, match.start(), match.end())
                 taken.append(match.span())
         if taken and kind not in ("phone", "number"):
@@ -131,18 +131,30 @@ def thing(text: str) -> Thing | None:
     """
     if not text or len(text) > MAX_DECODED:
         return None
+    number: Thing | None = None
     for kind, pattern, possible, keys in _KINDS:
         if possible(text):
             match = pattern.fullmatch(text)
-            if match is not None and (found := keys(match)):
-                return Thing(kind, *found, 0, len(text))
-    return None
+            if match is not None and (found := keys(match))[0]:
+                whole = Thing(kind, *found, 0, len(text))
+                if kind == "number":
+                    number = whole  # many digits may be a phone number too
+                else:
+                    return whole if number is None else _both(number, whole)
+    return number
+
+
+def _both(one: Thing, other: Thing) -> Thing:
+    known, sought = one.known_as + other.known_as, one.sought_as + other.sought_as
+    return Thing(one.kind, known, sought, one.start, one.end)
 
 
 def decoded(value: str) -> Iterator[str]:
-    """What a value says when it is opened: base64, percent and JSON escapes, HTML entities."""
+    """What a value says when it is opened: quotes, base64, percent and JSON escapes, HTML entities."""
     if len(value) > MAX_DECODED:
         return
+    if (plain := value.strip(" \t\r\n\"'`")) != value:
+        yield plain
     if "%" in value and (plain := unquote(value)) != value:
         yield plain
     if "&" in value and (plain := unescape(value)) != value:
