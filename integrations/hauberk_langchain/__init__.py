@@ -4,10 +4,13 @@
 * `HauberkCallbackHandler(guard)`: the runs that it is attached to.
 * `HauberkMiddleware(guard)`: one agent of `create_agent`.
 * `install(guard)`, `uninstall()`: the whole process.
+
+`PseudonymisedSaver(saver, guard)`: a checkpointer that holds no personal data.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -26,11 +29,13 @@ from hauberk_langchain._patch import install, uninstall
 from hauberk_langchain._protect import protect
 
 if TYPE_CHECKING:
+    from hauberk_langchain._checkpoint import PseudonymisedSaver
     from hauberk_langchain._middleware import HauberkMiddleware
 
 __all__ = [
     "HauberkCallbackHandler",
     "HauberkMiddleware",
+    "PseudonymisedSaver",
     "RunApprovalRequiredError",
     "RunBlockedError",
     "RunBudgetExceededError",
@@ -40,13 +45,16 @@ __all__ = [
 ]
 
 
+_LATER = {"HauberkMiddleware": "_middleware", "PseudonymisedSaver": "_checkpoint"}
+"""Loaded on first use: they need `langchain` and `langgraph`, the rest only `langchain-core`."""
+
+
 def __getattr__(name: str) -> object:
-    """Load the middleware on first use: it needs `langchain`, the rest only `langchain-core`."""
-    if name != "HauberkMiddleware":
+    if name not in _LATER:
         raise AttributeError(f"module 'hauberk_langchain' has no attribute {name!r}")
     try:
-        from hauberk_langchain import _middleware  # noqa: PLC0415 - see above
+        module = import_module(f"hauberk_langchain.{_LATER[name]}")
     except ImportError as error:
-        raise MissingExtraError("langchain", needed_for="HauberkMiddleware") from error
-    globals()[name] = _middleware.HauberkMiddleware
-    return _middleware.HauberkMiddleware
+        raise MissingExtraError("langchain", needed_for=name) from error
+    globals()[name] = getattr(module, name)
+    return globals()[name]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from types import FunctionType, MethodType
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel, BaseLLM
@@ -35,16 +35,19 @@ MAX_OBJECTS = 100_000
 """Objects that a walk looks at. Agents of fifty tools stay below five thousand."""
 
 
-def protect(obj: T, guard: Guard) -> T:
+def protect(obj: T, guard: Guard, *, checkpoint: Literal["clear", "pseudonymised"] = "clear") -> T:
     """Guard `obj`, in place, and give it back.
 
     Args:
         obj: A chat model, string model, tool, retriever, embedding model, vector store, chain,
             binding, agent or compiled graph; or a list, tuple or mapping of them.
         guard: What it must obey.
+        checkpoint: With `pseudonymised`, the checkpointer of a graph gets pseudonyms instead of the
+            personal data that the guard finds (see `PseudonymisedSaver`).
 
     Raises:
         TypeError: It is nothing that can be guarded.
+        ValueError: `pseudonymised`, and there is no checkpointer, or nothing that hides values.
 
     Example:
         >>> from hauberk import Guard, Policy
@@ -53,6 +56,8 @@ def protect(obj: T, guard: Guard) -> T:
         >>> protect(model, Guard(Policy.unsafe_allow_all())) is model
         True
     """
+    if checkpoint == "pseudonymised":
+        _pseudonymise(obj, guard)
     teach()
     if isinstance(obj, (list, tuple)):
         for item in cast("list[object]", obj):
@@ -70,6 +75,17 @@ def protect(obj: T, guard: Guard) -> T:
             f"not {type(obj).__name__}; make a tool of a function with langchain_core.tools.tool"
         )
     return obj
+
+
+def _pseudonymise(obj: object, guard: Guard) -> None:
+    """Put a saver that hides values before the checkpointer of a graph."""
+    saver: object = getattr(obj, "checkpointer", None)
+    if saver in (None, True, False):
+        raise ValueError(f"this {type(obj).__name__} has no checkpointer of its own")
+    from hauberk_langchain._checkpoint import PseudonymisedSaver  # noqa: PLC0415 - needs LangGraph
+
+    if not isinstance(saver, PseudonymisedSaver):
+        cast("Any", obj).checkpointer = PseudonymisedSaver(cast("Any", saver), guard)
 
 
 def held_by(obj: object) -> Iterator[Any]:

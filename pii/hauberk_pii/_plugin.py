@@ -27,6 +27,7 @@ from hauberk_pii._mask import Masked
 from hauberk_pii._memory import Memory, Settings
 from hauberk_pii._pseudonyms import LITERAL, Grammar
 from hauberk_pii._restore import JsonRestorer, TextRestorer
+from hauberk_pii._stored import concealed, revealed
 from hauberk_pii.operators import BlockedTypeError, Operators, Reveal
 from hauberk_pii.vault import VaultFullError, VaultStore, open_vaults
 
@@ -103,10 +104,27 @@ class PiiPlugin:
             return await asyncio.to_thread(self.inspect, event)
         return self.inspect(event)
 
+    def conceal(self, session: Session, texts: Sequence[str]) -> tuple[list[str], str]:
+        """Texts as an application may store them, and the mark of the vault that gives them back.
+
+        Raises:
+            StoreError: The vault is full or cannot be reached.
+            TooCostlyError: A text costs too much to analyse.
+        """
+        return concealed(self._memory(session), texts)
+
+    def reveal(self, session: Session, texts: Sequence[str], mark: str) -> list[str] | None:
+        """The texts as they were; None when another vault hid them.
+
+        Raises:
+            StoreError: The vault cannot be reached.
+        """
+        return revealed(self._memory(session), texts, mark)
+
     def open_stream(self, event: Event, *, json_string: bool) -> StreamFilter:
         """A filter that restores one text of the answer to `event` while it streams."""
         kind = JsonRestorer if json_string else TextRestorer
-        memory = self._memory(event)
+        memory = self._memory(event.session)
         memory.restores_answers = True
         return kind(memory.script, memory.vault)
 
@@ -119,14 +137,14 @@ class PiiPlugin:
             case Stage.TOOL_CALL:
                 return self._arguments(event)
             case Stage.TOOL_RESULT if self._reveal.for_tool(event.tool or "") is not None:
-                return _restored(event, self._memory(event))
+                return _restored(event, self._memory(event.session))
             case Stage.INGEST:
                 return self._mask_for_ever(event)
             case _:
                 return Decision.allow()
 
     def _mask(self, event: Event) -> Decision:
-        memory = self._memory(event)
+        memory = self._memory(event.session)
         # First find everything, then mask: what one text tells is hidden in all of them.
         seen = [memory.seen(segment.text) for segment in event.segments]
         done = [
@@ -136,17 +154,17 @@ class PiiPlugin:
         return _rewritten(event, done, "the model")
 
     def _mask_for_ever(self, event: Event) -> Decision:
-        memory = self._memory(event)
+        memory = self._memory(event.session)
         done = [memory.masked_for(segment.text, self._ingest) for segment in event.segments]
         return _rewritten(event, done, "the index")
 
     def _restore_answer(self, event: Event) -> Decision:
-        memory = self._memory(event)
+        memory = self._memory(event.session)
         memory.restores_answers = True
         return _restored(event, memory)
 
     def _arguments(self, event: Event) -> Decision:
-        memory, arguments = self._memory(event), event.arguments or {}
+        memory, arguments = self._memory(event.session), event.arguments or {}
         new: object = arguments
         if not memory.restores_answers:
             # Otherwise in clear already. Restored again, a text that only looks like a pseudonym
@@ -159,8 +177,7 @@ class PiiPlugin:
             return Decision.allow()
         return Decision.rewrite(arguments=cast("Mapping[str, object]", new))
 
-    def _memory(self, event: Event) -> Memory:
-        session = event.session
+    def _memory(self, session: Session) -> Memory:
         return session.state(self, lambda: self._remember(session))
 
     def _remember(self, session: Session) -> Memory:
