@@ -171,13 +171,15 @@ def test_the_same_text_is_judged_by_its_origin() -> None:
 
 
 def test_memory_of_a_session_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugin_module, "MAX_VERDICTS", 10)
+    monkeypatch.setattr(plugin_module, "MAX_VERDICT_CHARS", 220)
     monkeypatch.setattr(plugin_module, "MAX_CALLS", 10)
     one, session = plugin(), Session()
     for n in range(50):
         one.inspect(event(Segment.from_user(f"https://x.example/?{n}"), session=session))
     memory = session.state(one, plugin_module._Memory)
-    assert len(memory._verdicts) == 10
+    assert 0 < len(memory.verdicts["user"]) <= 220 // len("https://x.example/?1")
+    one.inspect(event(Segment.from_user("x" * 221), session=session))
+    assert "x" * 221 not in memory.verdicts.get("user", {})
     assert len(memory._links) == 10
 
 
