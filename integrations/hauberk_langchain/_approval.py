@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 from langchain_core.runnables.config import var_child_runnable_config
 
 from hauberk import ApprovalRequest, Event, Guard
+from hauberk.flows import Paused
 from hauberk.session import Session
 
 CHECKPOINTER = "__pregel_checkpointer"
@@ -104,12 +105,16 @@ class Question:
         """The call itself begins."""
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Where the call paused, it is begun anew later: that is the same one."""
+        """Where the call paused, it is begun anew later: that is the same one.
+
+        Raises:
+            Paused: It did; with LangGraph's own error.
+        """
         if error is None or not _is_pause(error):
             return
-        self._guard.release(self._event)  # nothing was used up yet
         if self._answer:
             self._guard.approvals.reopen(_sealed(self._answer))
+        raise Paused(error)
 
     def keep(self, result: object) -> object:
         """Remember what an answered call gave, in case its step is repeated for another call."""

@@ -21,7 +21,7 @@ from langchain_core.tools import BaseTool
 from pydantic_core import to_jsonable_python
 
 from hauberk import Event, Guard, Stage
-from hauberk.flows import Refused, arun_tool, run_tool
+from hauberk.flows import Paused, Refused, arun_tool, run_tool
 from hauberk.guard import blocked
 from hauberk_langchain._approval import Question, Replayed
 from hauberk_langchain._errors import hard_stops, run_error
@@ -66,6 +66,8 @@ def call_tool(
             result = run_tool(guard, event, run, ResultCodec(tool.name), question.ask)
         except Replayed as before:
             return before.result
+        except Paused as pause:
+            raise pause.error from None
         return question.keep(_shown(guard, event, result, options))
 
 
@@ -96,6 +98,8 @@ async def acall_tool(
             result = await arun_tool(guard, event, run, ResultCodec(tool.name), question.aask)
         except Replayed as before:
             return before.result
+        except Paused as pause:
+            raise pause.error from None
         return question.keep(_shown(guard, event, result, options))
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import cast
 
 from hauberk import Decision, Event, Finding, Session, Severity, Stage
@@ -32,6 +33,9 @@ from hauberk_pii.operators import BlockedTypeError, Operators, Reveal
 from hauberk_pii.vault import VaultFullError, VaultStore, open_vaults
 
 _BASE = frozenset({Stage.PROMPT, Stage.COMPLETION, Stage.TOOL_CALL})
+
+MAX_FINDINGS = 4096
+"""Findings that are kept ready: about one megabyte."""
 
 
 class PiiPlugin:
@@ -111,7 +115,7 @@ class PiiPlugin:
             StoreError: The vault is full or cannot be reached.
             TooCostlyError: A text costs too much to analyse.
         """
-        return concealed(self._memory(session), texts)
+        return concealed(self._memory_of(session), texts)
 
     def reveal(self, session: Session, texts: Sequence[str], mark: str) -> list[str] | None:
         """The texts as they were; None when another vault hid them.
@@ -119,12 +123,12 @@ class PiiPlugin:
         Raises:
             StoreError: The vault cannot be reached.
         """
-        return revealed(self._memory(session), texts, mark)
+        return revealed(self._memory_of(session), texts, mark)
 
     def open_stream(self, event: Event, *, json_string: bool) -> StreamFilter:
         """A filter that restores one text of the answer to `event` while it streams."""
         kind = JsonRestorer if json_string else TextRestorer
-        memory = self._memory(event.session)
+        memory = self._memory(event)
         memory.restores_answers = True
         return kind(memory.script, memory.vault)
 
@@ -137,14 +141,14 @@ class PiiPlugin:
             case Stage.TOOL_CALL:
                 return self._arguments(event)
             case Stage.TOOL_RESULT if self._reveal.for_tool(event.tool or "") is not None:
-                return _restored(event, self._memory(event.session))
+                return _restored(event, self._memory(event))
             case Stage.INGEST:
                 return self._mask_for_ever(event)
             case _:
                 return Decision.allow()
 
     def _mask(self, event: Event) -> Decision:
-        memory = self._memory(event.session)
+        memory = self._memory(event)
         # First find everything, then mask: what one text tells is hidden in all of them.
         seen = [memory.seen(segment.text) for segment in event.segments]
         done = [
@@ -154,17 +158,17 @@ class PiiPlugin:
         return _rewritten(event, done, "the model")
 
     def _mask_for_ever(self, event: Event) -> Decision:
-        memory = self._memory(event.session)
+        memory = self._memory(event)
         done = [memory.masked_for(segment.text, self._ingest) for segment in event.segments]
         return _rewritten(event, done, "the index")
 
     def _restore_answer(self, event: Event) -> Decision:
-        memory = self._memory(event.session)
+        memory = self._memory(event)
         memory.restores_answers = True
         return _restored(event, memory)
 
     def _arguments(self, event: Event) -> Decision:
-        memory, arguments = self._memory(event.session), event.arguments or {}
+        memory, arguments = self._memory(event), event.arguments or {}
         new: object = arguments
         if not memory.restores_answers:
             # Otherwise in clear already. Restored again, a text that only looks like a pseudonym
@@ -177,7 +181,10 @@ class PiiPlugin:
             return Decision.allow()
         return Decision.rewrite(arguments=cast("Mapping[str, object]", new))
 
-    def _memory(self, session: Session) -> Memory:
+    def _memory(self, event: Event) -> Memory:
+        return self._memory_of(event.session)
+
+    def _memory_of(self, session: Session) -> Memory:
         return session.state(self, lambda: self._remember(session))
 
     def _remember(self, session: Session) -> Memory:
@@ -215,19 +222,27 @@ def _restored(event: Event, memory: Memory) -> Decision:
 
 def _findings(done: Masked, segment: int, reader: str) -> list[Finding]:
     return [
-        Finding(
-            rule=f"pii.{span.type.lower()}",
-            category="pii",
-            severity=Severity.INFO,
-            score=span.score,
-            explanation=f"{span.type} was hidden from {reader}",
-            segment=segment,
-            start=span.start,
-            end=span.end,
-        )
+        _finding(span.type, span.score, segment, span.start, span.end, reader)
         for span in done.spans
         if span.type != LITERAL
     ]
+
+
+@lru_cache(maxsize=MAX_FINDINGS)
+def _finding(  # noqa: PLR0913, PLR0917 - what a finding says
+    kind: str, score: float, segment: int, start: int, end: int, reader: str
+) -> Finding:
+    """Kept, as a history brings the same ones again at each turn. They hold no text."""
+    return Finding(
+        rule=f"pii.{kind.lower()}",
+        category="pii",
+        severity=Severity.INFO,
+        score=score,
+        explanation=f"{kind} was hidden from {reader}",
+        segment=segment,
+        start=start,
+        end=end,
+    )
 
 
 def _refused(error: VaultFullError | TooCostlyError | BlockedTypeError) -> Decision:

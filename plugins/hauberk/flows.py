@@ -34,6 +34,7 @@ from hauberk.guard import Guard, blocked
 
 __all__ = [
     "ModelCodec",
+    "Paused",
     "Refused",
     "ToolCodec",
     "ToolTimeoutError",
@@ -83,6 +84,18 @@ class Refused:
     text: str
     """For the model to read. Says why; holds no secret."""
     decision: Decision
+
+
+class Paused(BaseException):
+    """What an adapter raises out of a tool's work when the framework leaves the run to come back to it.
+
+    No failure, and nothing is used up: the call is begun anew later.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        """Keep the framework's own `error`, for the adapter to raise in its place."""
+        super().__init__()
+        self.error = error
 
 
 def run_model(guard: Guard, prompt: Event, call: Callable[[Event], T], codec: ModelCodec[T]) -> T:
@@ -230,6 +243,9 @@ def released_on_failure(guard: Guard, event: Event) -> Generator[None]:
     """
     try:
         yield
+    except Paused:
+        guard.release(event)
+        raise
     except BaseException as error:
         failed = isinstance(error, Exception) and event.stage is Stage.PROMPT
         if event.stage is Stage.TOOL_CALL and _is_failure(error):

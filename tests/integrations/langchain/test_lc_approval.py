@@ -44,6 +44,22 @@ class Asks:
         return Decision.ask("money leaves") if event.tool in self.tools else Decision.allow()
 
 
+class Failures:
+    """Counts the failures of tools, as a circuit breaker does."""
+
+    name = "breaker"
+    stages = frozenset({Stage.TOOL_CALL})
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def inspect(self, event: Event) -> Decision:
+        return Decision.allow()
+
+    def failed(self, event: Event) -> None:
+        self.seen += 1
+
+
 class Trail:
     """Keeps what happened at tool calls."""
 
@@ -483,15 +499,20 @@ def test_a_refusal_beside_a_question_is_a_refusal_still(tools: Any, go: Callable
 
 
 def test_an_approved_tool_that_asks_the_user_itself_goes_on_with_one_approval(
-    tools: Any, ran: list[str], go: Callable[..., Any]
+    kit: Any, tools: Any, ran: list[str], go: Callable[..., Any]
 ) -> None:
-    graph = _node(tools, Guard(Policy.unsafe_allow_all(), plugins=[Asks("confirm")]))
+    failures, meter = Failures(), kit.Meter()
+    plugins = [Asks("confirm"), failures, meter]
+    graph = _node(tools, Guard(Policy.unsafe_allow_all(), plugins=plugins))
     state = go(graph, _wanting(("confirm", {"what": "x"})))
     state = _answered(graph, go, state)
     assert questions(state) == ["sure?"]
     state = go(graph, Command(resume="yes"))
     assert [m.content for m in told(state)] == ["x: yes"]
     assert ran == ["confirm x"] * 2  # as LangGraph does it
+    assert failures.seen == 0
+    assert Stage.TOOL_CALL in [event.stage for event in meter.released]  # freed, not used up
+    assert Stage.TOOL_RESULT not in [event.stage for event in meter.released]
 
 
 def test_a_sub_agent_asks_through_its_parent(kit: Any, go: Callable[..., Any]) -> None:
