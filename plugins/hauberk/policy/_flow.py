@@ -10,9 +10,11 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from hauberk.policy._base import Model, Section
 
@@ -150,17 +152,17 @@ class FlowSection(Section):
 
     @model_validator(mode="after")
     def _flows_hold(self) -> Self:
-        problem = next(_problems(self), None)
-        if problem is not None:
-            raise ValueError(problem)
+        found = next(_problems(self), None)
+        if found is not None:
+            at, problem, remedy = found
+            details = {"problem": problem, "remedy": remedy, "at": at}
+            raise PydanticCustomError("flow", "{problem}", details)
         return self
 
 
 def origins_of(policy: FlowSection) -> Iterator[Origins]:
     """Every source that a policy names: tools first, then documents."""
-    tools: dict[str, Origins] = getattr(policy, "tools", {})
-    yield from tools.values()
-    yield from policy.documents.values()
+    return (origins for _, origins in _sources(policy))
 
 
 def parties_of(origins: Origins) -> frozenset[str]:
@@ -177,42 +179,65 @@ def labels_of(origins: Origins) -> frozenset[str]:
     return frozenset(label for labels in origins.reads.values() for label in labels)
 
 
-def _problems(policy: FlowSection) -> Iterator[str]:
+_At = tuple[str | int, ...]
+
+
+def _problems(policy: FlowSection) -> Iterator[tuple[_At, str, str]]:
+    """What is wrong with a policy: (place, problem, remedy)."""
     parties, labels = {"untrusted", *OWN_PARTIES}, set[str]()
-    for origins in origins_of(policy):
+    for at, origins in _sources(policy):
         returned = parties_of(origins) | _vouched(origins)
         if returned & {"model", "developer"}:
-            yield "what a tool returns or vouches for is neither the model's nor the developer's"
+            yield at, "what a tool brings is neither the model's nor the developer's", ""
         parties |= returned
         labels |= labels_of(origins)
     if both := parties & labels:
-        yield f"{min(both)!r} is a party and a label: name one of them otherwise"
+        yield (), f"{min(both)!r} is a party and a label", "Name one of them otherwise."
     if "untrusted" in policy.trusted:
-        yield "`trusted` names 'untrusted'"
-    for place, name in _unknown(policy, parties, labels):
-        yield f"`{place}` names {name!r}, which nothing brings: it could never hold"
+        yield ("trusted",), "'untrusted' cannot be trusted", "Name who wrote it in `returns`."
+    for at, name, known in _unknown(policy, parties, labels):
+        near = get_close_matches(name, known, n=1)
+        remedy = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
+        yield at, f"nothing brings {name!r}: this could never hold", remedy
+
+
+def _sources(policy: FlowSection) -> Iterator[tuple[_At, Origins]]:
+    tools: dict[str, Origins] = getattr(policy, "tools", {})
+    yield from ((("tools", name), one) for name, one in tools.items())
+    yield from ((("documents", name), one) for name, one in policy.documents.items())
 
 
 def _vouched(origins: Origins) -> frozenset[str]:
     return frozenset(origins.vouches.values() if isinstance(origins, ToolOrigins) else ())
 
 
-def _unknown(policy: FlowSection, parties: set[str], labels: set[str]) -> Iterator[tuple[str, str]]:
-    """Names that nothing brings, each with its place."""
-    tools: dict[str, Origins] = getattr(policy, "tools", {})
-    yield from (("trusted", name) for name in policy.trusted if name not in parties)
-    for number, rule in enumerate(policy.flow):
-        place = f"flow[{number}]"
-        for known, names in (
-            (parties, (*(rule.from_ or ()), *(rule.not_from or ()))),
-            (labels, rule.label or ()),
-            (parties | labels, rule.after or ()),
-        ):
-            yield from ((place, name) for name in names if name not in known)
-        for target in (*(rule.tool or ()), *rule.deny, *rule.ask, *rule.never_to):
-            if target not in _CLASSES and target not in tools and not set(target) & set("*?["):
-                yield place, target
+def _unknown(
+    policy: FlowSection, parties: set[str], labels: set[str]
+) -> Iterator[tuple[_At, str, frozenset[str]]]:
+    """Names that nothing brings, each with its place and the names that are known there."""
+    known_parties, known_labels = frozenset(parties), frozenset(labels)
+    targets = frozenset(getattr(policy, "tools", {})) | _CLASSES
+    trusted: tuple[tuple[_At, tuple[str, ...], frozenset[str]], ...] = (
+        (("trusted",), policy.trusted, known_parties),
+    )
+    rules = (
+        (("flow", number, field), names, known)
+        for number, rule in enumerate(policy.flow)
+        for field, names, known in (
+            ("from", rule.from_ or (), known_parties),
+            ("not_from", rule.not_from or (), known_parties),
+            ("label", rule.label or (), known_labels),
+            ("after", rule.after or (), known_parties | known_labels),
+            *((field, getattr(rule, field) or (), targets) for field in _TARGETS),
+        )
+    )
+    for at, names, known in (*trusted, *rules):
+        for name in names:
+            if name not in known and not (at[-1] in _TARGETS and set(name) & set("*?[")):
+                yield at, name, known
 
 
 _CLASSES = frozenset({"read", "write", "admin", "inside", "outside"})
 """Words that stand for many tools."""
+_TARGETS = ("tool", "deny", "ask", "never_to")
+"""Fields of a rule that name tools."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from array import array
 from html import escape
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ from hauberk.capabilities.provenance import (
     map_fields,
     path_of,
 )
+from hauberk.capabilities.provenance._index import MAX_READ, candidates
 
 TRUSTED = frozenset({"user", "developer", "bank"})
 RESULT = Source("untrusted", "tool", "read_mail", 1, ("body",))
@@ -51,7 +53,7 @@ SAID = (
     [
         "Bob Smith",
         "BOB  SMITH",
-        "Ｂｏｂ Ｓｍｉｔｈ",
+        rb"\uff22\uff4f\uff42 \uff33\uff4d\uff49\uff54\uff48".decode("unicode_escape"),
         "98.7",
         "98.70",
         "DE89370400440532013000",
@@ -315,25 +317,14 @@ def test_influence_is_never_forgotten() -> None:
     assert book.origin("made up").influence == RESULT
 
 
-def test_a_name_in_ten_thousand_results_is_found_without_reading_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from hauberk.capabilities.provenance import _index  # noqa: PLC0415
-
+def test_a_look_up_reads_a_bounded_number_of_ten_thousand_results() -> None:
     index: TextIndex[int] = TextIndex(100_000_000)
     for number in range(10_000):
         index.add(f"transfer of {number} to ann smith", number)
-    reads: list[str] = []
-    real = _index._holds
-
-    def counting(text: str, part: str) -> bool:
-        reads.append(text)
-        return real(text, part)
-
-    monkeypatch.setattr(_index, "_holds", counting)
     assert index.find(Needle.of("ann smith")) is not None
     assert index.find(Needle.of("smith ann to")) is None
-    assert len(reads) < 500
+    lists = [array("L", range(10_000)), array("L", range(0, 10_000, 2))]
+    assert len(list(candidates(lists))) <= 3 * MAX_READ
 
 
 def test_threads_enter_and_ask_at_once() -> None:

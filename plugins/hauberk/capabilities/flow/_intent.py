@@ -52,6 +52,9 @@ _SAID = {
 """Verbs of tools' names, and what people say who want them."""
 _COMMON = {verb: tuple(said.split()) for verbs, said in _SAID.items() for verb in verbs}
 
+_MONEY = dict.fromkeys(("money", "payment", "payments", "funds"), "pay")
+"""What is sent decides what people say: money is not mailed."""
+
 
 class Intent:
     """The matcher of a policy.
@@ -103,7 +106,8 @@ class Intent:
 def _usual(tool: str) -> tuple[str, ...]:
     """What people say who want a tool of this name."""
     words = _WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", tool).replace("_", " ").casefold())
-    verb = next((word for word in words if word in _COMMON), None)
+    verb = next((_MONEY[word] for word in words if word in _MONEY), None)
+    verb = verb or next((word for word in words if word in _COMMON), None)
     said = (verb, *_COMMON[verb]) if verb is not None else tuple(words)
     return tuple(dict.fromkeys(_stems(word) for word in said))
 

@@ -145,7 +145,7 @@ class TextIndex(Generic[S]):
                 return None
             lists.append(found)
         lists.sort(key=len)
-        for number in _candidates(lists):
+        for number in candidates(lists):
             text, source = self._texts[number]
             if _holds(text, needle.text):
                 return Hit(source, "a part")
@@ -191,7 +191,7 @@ class TextIndex(Generic[S]):
             self._enter(text, source)
 
 
-def _candidates(lists: list[array[int]]) -> Iterator[int]:
+def candidates(lists: list[array[int]]) -> Iterator[int]:
     """Texts that may hold all words, rarest word first: a bounded number of them."""
     rarest = lists[0]
     if len(rarest) <= 2 * MAX_READ:
