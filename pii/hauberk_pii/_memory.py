@@ -14,7 +14,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 from hauberk.policy import Operator
 from hauberk_pii._finder import Finder
@@ -80,7 +79,7 @@ class Memory:
         self._stale_s = None if settings.keeps_s is None else settings.keeps_s / 2
         self._known = Known()
         self._lock = threading.Lock()
-        self._entries: OrderedDict[bytes, Seen] = OrderedDict()
+        self._entries: OrderedDict[str, Seen] = OrderedDict()
         self._chars = 0
 
     def __repr__(self) -> str:
@@ -88,7 +87,7 @@ class Memory:
 
     def seen(self, text: str) -> Seen:
         """What was found in a text; it is analysed when it was never seen."""
-        key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        key = text  # a text remembers its own hash: a history that comes again costs a look-up
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None:
@@ -178,7 +177,7 @@ class Memory:
         self._known.learn(values)
         return Seen(spans, len(text))
 
-    def _forget(self, key: bytes) -> None:
+    def _forget(self, key: str) -> None:
         entry = self._entries.pop(key, None)
         self._chars -= entry.size if entry is not None else 0
 
