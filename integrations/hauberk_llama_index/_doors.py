@@ -151,6 +151,11 @@ def walk(obj: object, *, stop: Guard | None = None) -> Iterator[object]:
             waiting += [inner for inner in list(held(one)) if _kind_of(inner).holds]
 
 
+def holds(obj: object) -> bool:
+    """Whether an object may hold something that has a door, or is it."""
+    return _kind_of(obj).holds
+
+
 def held(obj: object) -> Iterable[object]:
     """What an object holds."""
     if isinstance(obj, (list, tuple)):

@@ -6,6 +6,7 @@ Read from where LlamaIndex's own agents read it (`workflows.runtime.types.result
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ else:
             WaitingForEvent,
         )
     except ImportError:  # workflows before 2.9
-        InternalContextVar = StepWorkerStateContextVar = None
+        InternalContextVar = StepWorkerStateContextVar = ContextVar("never set")
 
         class WaitingForEvent(Exception):  # noqa: N818 - the name of theirs
             """Never raised."""
@@ -55,8 +56,6 @@ class Step:
 
 def current_step() -> Step | None:
     """The step that runs here; None outside a workflow."""
-    if InternalContextVar is None:
-        return None
     reference, state = InternalContextVar.get(None), StepWorkerStateContextVar.get(None)
     context = None if reference is None else reference()
     return None if context is None or state is None else Step(context, state)

@@ -112,6 +112,11 @@ class HauberkNodePostprocessor(BaseNodePostprocessor):
         super().__init__(**fields)
         self._guard = guard
 
+    @property
+    def guard(self) -> Guard:
+        """What is asked."""
+        return self._guard
+
     @classmethod
     def class_name(cls) -> str:
         """Name for serialisation."""

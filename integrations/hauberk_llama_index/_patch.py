@@ -69,15 +69,16 @@ def _family(root: type, seen: set[type]) -> Iterator[type]:
     if root not in seen:
         seen.add(root)
         yield root
-        for kind in type.__subclasses__(root):
+        made: list[type] = type.__subclasses__(root)
+        for kind in made:
             yield from _family(kind, seen)
 
 
 def _watch(root: type) -> None:
     """Teach what will be made of a class later."""
 
-    def made(cls: type, **kwargs: Any) -> None:
-        cast("Any", super(root, cls)).__init_subclass__(**kwargs)
+    def made(cls: type[Any], /, **kwargs: Any) -> None:
+        super(cast("Any", root), cls).__init_subclass__(**kwargs)
         _teach(cls)
 
     setattr(root, "__init_subclass__", classmethod(made))  # noqa: B010 - mypy knows no such assignment

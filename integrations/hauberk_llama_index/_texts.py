@@ -109,7 +109,7 @@ def _in_value(value: object, visit: Visit, where: str, origin: str, depth: int) 
         case list() | tuple():
             new = each(cast("Sequence[object]", value), inside)
         case _:
-            own = _own_walk(type(value))
+            own = _own_walk(cast("Any", type(value)))
             new = _in_object(value, inside) if own is None else own(value, visit, where, origin)
     return new
 
