@@ -10,28 +10,28 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from threading import Lock
 from typing import Any, cast
 
-from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager
+from langchain_core.callbacks.manager import AsyncParentRunManager, ParentRunManager
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableSequence, RunnableWithFallbacks
-from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tools import BaseTool
 
 from hauberk import Guard
 from hauberk_langchain._embeddings import embedding_methods
-from hauberk_langchain._run import around, noting_refusals, scope_of
+from hauberk_langchain._objects import named_like
+from hauberk_langchain._run import around, callbacks_of, noting_refusals, runs, scope_of
 from hauberk_langchain._seam import Prepared, config_of, guards_of, is_seam, scoped, view
 from hauberk_langchain._tools import (
     acall_stray,
     acall_tool,
-    aretrieve,
     call_stray,
     call_tool,
-    retrieve,
 )
 
 _lock = Lock()
@@ -86,6 +86,8 @@ def teach() -> None:
         _patch_tools()
         _patch_tool_nodes()
         _patch_retrievers()
+        _patch_text_events()
+        _patch_trees()
         _patch_embeddings()
         _done = True
 
@@ -117,16 +119,6 @@ def attached(given: object) -> Iterator[Guard]:
                 yield from attached(cast("object", handler))
 
 
-def _callbacks(config: object) -> object:
-    """The callbacks of a config, or of the one around when it names none."""
-    for one in (config, var_child_runnable_config.get()):
-        if isinstance(one, Mapping):
-            found: object = cast("Mapping[str, object]", one).get("callbacks")
-            if found is not None:
-                return found
-    return None
-
-
 def _in_run(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prepared:
     return self, scope_of(config_of(args, kwargs))
 
@@ -142,10 +134,10 @@ def _patch(kind: type[Any], name: str, place: int | None) -> None:
     def prepare(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prepared:
         if place is None:
             config = config_of(args, kwargs)
-            given, scope = _callbacks(config), scope_of(config)
+            given, scope = callbacks_of(config), scope_of(config)
         else:
             given = args[place] if len(args) > place else kwargs.get("callbacks")
-            scope = scope_of(None)
+            scope = scope_of({"callbacks": given})
         guards = wanted(self, given)
         return (view(self, guards) if guards else self), scope
 
@@ -230,27 +222,55 @@ def _patch_tool_nodes() -> None:
 
 def _of_node(node: Any, config: object) -> tuple[Guard, ...]:
     """The guards of a tool node: those that are armed, and those that its tools carry."""
-    found = [*around().armed, *_installed, *attached(_callbacks(config))]
+    found = [*around().armed, *_installed, *attached(callbacks_of(config))]
     for tool in node.tools_by_name.values():
         found += [*guards_of(tool), *attached(tool.callbacks)]
     return tuple(dict.fromkeys(found))
 
 
 def _patch_retrievers() -> None:
-    invoke_, ainvoke_ = BaseRetriever.invoke, BaseRetriever.ainvoke
+    for name in ("invoke", "ainvoke"):
+        _patch(BaseRetriever, name, None)
 
-    def invoke(self: BaseRetriever, *args: Any, **kwargs: Any) -> Any:
-        config = config_of(args, kwargs)
-        guards = wanted(self, _callbacks(config))
-        return retrieve(guards, config, lambda: invoke_(self, *args, **kwargs))
 
-    async def ainvoke(self: BaseRetriever, *args: Any, **kwargs: Any) -> Any:
-        config = config_of(args, kwargs)
-        guards = wanted(self, _callbacks(config))
-        return await aretrieve(guards, config, lambda: ainvoke_(self, *args, **kwargs))
+def _patch_text_events() -> None:
+    """A handler that only marks a run must not mute the others.
 
-    BaseRetriever.invoke = invoke  # type: ignore[method-assign]
-    BaseRetriever.ainvoke = ainvoke  # type: ignore[method-assign]
+    Where any handler is inline, LangChain tells nobody else that a string model starts (its issue
+    39633), and their later events have no run to belong to.
+    """
+    original = AsyncCallbackManager.on_llm_start
+
+    async def on_llm_start(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return await original(_unmarked(self), *args, **kwargs)
+
+    cast("Any", AsyncCallbackManager).on_llm_start = named_like(original, on_llm_start)
+
+
+def _patch_trees() -> None:
+    """Callbacks that are handed on say which run they belong to, where no chain of ours does."""
+    for kind in (ParentRunManager, AsyncParentRunManager):
+        _patch_children(kind)
+
+
+def _patch_children(kind: type[Any]) -> None:
+    original = kind.get_child
+
+    def get_child(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.parent_run_id is not None and around().run is None:
+            runs.inherit(self.run_id, self.parent_run_id)
+        return original(self, *args, **kwargs)
+
+    cast("Any", kind).get_child = named_like(original, get_child)
+
+
+def _unmarked(manager: Any) -> Any:
+    kept = [one for one in manager.handlers if not hasattr(one, "hauberk_guard")]
+    if len(kept) == len(manager.handlers):
+        return manager
+    other = copy(manager)
+    other.handlers = kept
+    return other
 
 
 def _patch_embeddings() -> None:
@@ -264,7 +284,7 @@ def _patch_embeddings() -> None:
 
 
 def _for_embedding(model: object) -> tuple[Guard, ...]:
-    return wanted(model, _callbacks(None))
+    return wanted(model, callbacks_of(None))
 
 
 def _each_subclass(base: type[Any], teach_class: Callable[[type[Any]], None]) -> None:

@@ -3,12 +3,14 @@
 Rules:
 * A session is found in this order: the one open in this context (`guard.session(...)`); the thread
   id of the innermost config (`configurable`, then `metadata`); the run; a fresh one.
-* One run is one outermost call of a graph, a chain, a model, a tool or a retriever.
+* One run is one outermost call of a graph, a chain, a model, a tool or a retriever; of anything else
+  that hands its callbacks on (`AgentExecutor`, chains of langchain-classic) the whole tree below it.
 * A generator sees its surroundings while it works, and its reader sees its own.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -58,6 +60,43 @@ class Run:
         with self._lock:
             found = self._sessions.setdefault(id(guard), (guard, Session(user=user)))
             return found[1]
+
+
+class Runs:
+    """The runs that are known by the tree of callbacks only: of chains that are no seam of ours.
+
+    Bounded: the one unused for longest is forgotten first.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = Lock()
+        self._known: OrderedDict[object, Run] = OrderedDict()
+
+    def of(self, callbacks: object) -> Run:
+        """The run that callbacks belong to; a fresh one where they have no parent."""
+        parent: object = getattr(callbacks, "parent_run_id", None)
+        return Run() if parent is None else self._at(parent)
+
+    def inherit(self, run_id: object, parent: object) -> None:
+        """What happens below `run_id` belongs to the run of its parent."""
+        run = self._at(parent)
+        with self._lock:
+            self._known[run_id] = run
+
+    def _at(self, ident: object) -> Run:
+        with self._lock:
+            run = self._known.setdefault(ident, Run())
+            self._known.move_to_end(ident)
+            while len(self._known) > self._limit:
+                self._known.popitem(last=False)
+            return run
+
+
+MAX_RUNS = 10_000
+"""Runs that are remembered by their callbacks: as many as sessions, and for as long."""
+
+runs = Runs(MAX_RUNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +190,7 @@ def scope_of(config: object, armed: tuple[Guard, ...] = (), *, many: bool = Fals
     one = cast("Mapping[str, Any]", config) if isinstance(config, Mapping) else None
     identity = identity_in(one) if one else NOBODY
     more = tuple(guard for guard in armed if guard not in now.armed)
-    run = now.run or (None if many else Run())
+    run = now.run or (None if many else runs.of(callbacks_of(one)))
     same = identity in (NOBODY, now.identity) and not now.crossing
     if same and not more and now.run is run:
         return None
@@ -164,6 +203,16 @@ def scope_of(config: object, armed: tuple[Guard, ...] = (), *, many: bool = Fals
             now.refusals,
         )
     )
+
+
+def callbacks_of(config: object) -> object:
+    """The callbacks of a config, or of the one around when it names none."""
+    for one in (config, var_child_runnable_config.get()):
+        if isinstance(one, Mapping):
+            found: object = cast("Mapping[str, object]", one).get("callbacks")
+            if found is not None:
+                return found
+    return None
 
 
 def noting_refusals() -> Scope:
@@ -193,6 +242,7 @@ def session_of(
     metadata: Mapping[str, Any] | None = None,
     *,
     config: Mapping[str, Any] | None = None,
+    callbacks: object = None,
 ) -> Session:
     """The session that this call belongs to.
 
@@ -200,6 +250,7 @@ def session_of(
         guard: Whose session it is.
         metadata: The metadata that the call was given, or inherited.
         config: The config that the call was given.
+        callbacks: The callbacks that the call was given: their tree says which run it belongs to.
     """
     current = Session.current()
     if current is not None:
@@ -214,7 +265,7 @@ def session_of(
         found = _merged(found, _named(metadata))
     if found.thread is not None:
         return guard.session_for(found.thread, user=found.user)
-    return (now.run or Run()).session(guard, found.user)
+    return (now.run or runs.of(callbacks or callbacks_of(config))).session(guard, found.user)
 
 
 def identity_in(config: Mapping[str, Any]) -> Identity:

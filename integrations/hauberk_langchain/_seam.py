@@ -31,8 +31,9 @@ from hauberk import Decision, Event, Guard, Policy, Stage
 from hauberk_langchain._embeddings import embedding_methods
 from hauberk_langchain._models import CHAT, TEXT, model_methods
 from hauberk_langchain._objects import named_like
+from hauberk_langchain._retrievers import retriever_methods
 from hauberk_langchain._run import Scope, scope_of
-from hauberk_langchain._tools import acall_tool, aretrieve, call_tool, retrieve
+from hauberk_langchain._tools import acall_tool, call_tool
 
 T = TypeVar("T")
 
@@ -165,7 +166,7 @@ def _methods(base: type[Any]) -> dict[str, Any]:
     if issubclass(base, BaseTool):
         return _tool_methods(base)
     if issubclass(base, BaseRetriever):
-        return _retriever_methods(base)
+        return retriever_methods(base, guards_of)
     if issubclass(base, Embeddings):
         return embedding_methods(base, guards_of)
     if issubclass(base, VectorStore):
@@ -187,20 +188,6 @@ def _tool_methods(base: type[Any]) -> dict[str, Any]:
         )
 
     return {"run": run, "arun": arun}
-
-
-def _retriever_methods(base: type[Any]) -> dict[str, Any]:
-    invoke_, ainvoke_ = base.invoke, base.ainvoke
-
-    def invoke(self: Any, *args: Any, **kwargs: Any) -> Any:
-        config = config_of(args, kwargs)
-        return retrieve(guards_of(self), config, lambda: invoke_(self, *args, **kwargs))
-
-    async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
-        config = config_of(args, kwargs)
-        return await aretrieve(guards_of(self), config, lambda: ainvoke_(self, *args, **kwargs))
-
-    return {"invoke": invoke, "ainvoke": ainvoke}
 
 
 def _container_methods(base: type[Any]) -> dict[str, Any]:

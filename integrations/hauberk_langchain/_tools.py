@@ -1,4 +1,4 @@
-"""Tools and retrievers: what happens around one call.
+"""Tools: what happens around one call.
 
 Rules:
 * The guard judges the final arguments: parsed by the tool's schema, defaults and partials included,
@@ -6,7 +6,8 @@ Rules:
 * Injected values reach the tool untouched; of the arguments only those that the guard changed are
   replaced, and the tool's own schema checks them again.
 * A refused call that a model made answers with a tool message, so that the agent goes on. A refused
-  call that code made raises: code must notice.
+  call that code made raises: code must notice. (`AgentExecutor` names no call, but shows its model
+  what came of it: it gets a text.)
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
-from langchain_core.documents import Document
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 from pydantic_core import to_jsonable_python
@@ -25,12 +25,14 @@ from hauberk.flows import Paused, Refused, arun_tool, run_tool
 from hauberk.guard import blocked
 from hauberk_langchain._approval import Question, Replayed
 from hauberk_langchain._errors import hard_stops, run_error
-from hauberk_langchain._results import DocumentCodec, ResultCodec, screened
-from hauberk_langchain._run import run_scope, session_of
+from hauberk_langchain._results import ResultCodec, screened
+from hauberk_langchain._run import session_of
+
+_CLASSIC = "color"
+"""What `AgentExecutor` of langchain-classic says at each call of a tool, and nobody else in the
+framework. It shows the model whatever comes back."""
 
 ToolInput = str | dict[str, Any]
-
-_DOCUMENTS = DocumentCodec()
 
 
 def call_tool(
@@ -170,7 +172,9 @@ def tool_event(guard: Guard, tool: BaseTool, given: ToolInput, options: Mapping[
         BlockedError: The arguments cannot be read.
     """
     name, metadata = tool.name, options.get("metadata")
-    session = session_of(guard, metadata, config=options.get("config"))
+    session = session_of(
+        guard, metadata, config=options.get("config"), callbacks=options.get("callbacks")
+    )
     try:
         arguments = _final_arguments(tool, given, options.get("tool_call_id"))
     except Exception as error:  # noqa: BLE001 - what cannot be read must not run
@@ -233,6 +237,8 @@ def _shown(guard: Guard, event: Event, result: object, options: Mapping[str, Any
     if not isinstance(result, Refused):
         return screened(guard, event, result)
     ident = options.get("tool_call_id")
+    if ident is None and _CLASSIC in options:
+        return result.text
     if ident is None:
         raise run_error(blocked(event, result.decision))
     return denial(result, event.tool or "", ident)
@@ -241,52 +247,3 @@ def _shown(guard: Guard, event: Event, result: object, options: Mapping[str, Any
 def denial(refused: Refused, tool: str, ident: str | None) -> ToolMessage:
     """What a model reads in place of a result."""
     return ToolMessage(content=refused.text, name=tool, tool_call_id=ident or "", status="error")
-
-
-def retrieve(
-    guards: tuple[Guard, ...], config: Any, work: Callable[[], list[Document]]
-) -> list[Document]:
-    """One retrieval, guarded: copies of the documents as they may be seen.
-
-    Raises:
-        RunBlockedError: A document is refused.
-    """
-    # What it calls inside, to embed the query, is guarded too, and of the same run.
-    with (scope := run_scope(config, guards)):
-        documents = work()
-    with hard_stops, scope:
-        for guard in reversed(guards):
-            event = _retrieval(guard, config, documents)
-            done = guard.require(event).segments
-            if done != event.segments:
-                documents = _DOCUMENTS.write(documents, done)
-    return documents
-
-
-async def aretrieve(
-    guards: tuple[Guard, ...], config: Any, work: Callable[[], Awaitable[list[Document]]]
-) -> list[Document]:
-    """The same, on an event loop.
-
-    Raises:
-        RunBlockedError: A document is refused.
-    """
-    scope = run_scope(config, guards)
-    documents = await scope.finish(work())
-    with hard_stops, scope:
-        for guard in reversed(guards):
-            event = _retrieval(guard, config, documents)
-            done = (await guard.arequire(event)).segments
-            if done != event.segments:
-                documents = _DOCUMENTS.write(documents, done)
-    return documents
-
-
-def _retrieval(guard: Guard, config: Any, documents: list[Document]) -> Event:
-    session = session_of(guard, config=config)
-    try:
-        segments = _DOCUMENTS.read(documents)
-    except Exception as error:  # noqa: BLE001 - what cannot be read must not be shown
-        event = Event(stage=Stage.RETRIEVAL, session=session)
-        raise guard.refuse(event, "langchain adapter", error) from None
-    return Event(stage=Stage.RETRIEVAL, segments=segments, session=session)
