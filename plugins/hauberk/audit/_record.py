@@ -35,6 +35,9 @@ MAX_FINDINGS = 64
 MAX_LENGTHS = 16
 """Texts whose length is recorded, from the end of the event: a history is in earlier records."""
 
+MAX_KEPT_FINDINGS = 4096
+"""Findings whose JSON is kept ready, in all trails of a process: about two megabytes."""
+
 _SEVERITY = {severity: severity.name.lower() for severity in Severity}
 
 _FIRST_STEP = re.compile(r"[A-Za-z_]{1,40}(?=[.\[])")
@@ -214,6 +217,21 @@ def gravest(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 
 def _finding(found: Finding) -> str:
+    """A finding in JSON. Kept by identity: a history brings the same ones again at each turn."""
+    kept = _findings.get(id(found))
+    if kept is not None:
+        return kept[1]
+    text = _finding_json(found)
+    if len(_findings) >= MAX_KEPT_FINDINGS:
+        _findings.clear()
+    _findings[id(found)] = found, text  # holding it, so that no other ever has its id
+    return text
+
+
+_findings: dict[int, tuple[Finding, str]] = {}
+
+
+def _finding_json(found: Finding) -> str:
     score = round(found.score, 4) if math.isfinite(found.score) else 0.0
     place = ""
     if found.segment is not None:
