@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from hauberk.capabilities._names import matcher, shown, skeleton
 from hauberk.capabilities._outcome import At, Change, Outcome, denied
@@ -91,7 +92,14 @@ class Rule:
 
 
 def _change(at: At, needed: object) -> Change | None:
-    return None if needed is None else Change(at=at, action="add", value=needed)
+    if needed is None:
+        return None
+    action: Literal["set", "add"] = "set" if at[-1] in _SINGLE or needed == "any" else "add"
+    return Change(at=at, action=action, value=needed)
+
+
+_SINGLE = frozenset({"max", "min", "query", "optional", "max_words"})
+"""Fields of constraints that hold one value; all others hold a list."""
 
 
 def _dotted(at: At) -> str:

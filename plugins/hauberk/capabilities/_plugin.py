@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hauberk.capabilities._breaker import Breakers
+from hauberk.capabilities._changes import changes_for
 from hauberk.capabilities._explanation import Explanation, ValueOrigin
 from hauberk.capabilities._names import shown
 from hauberk.capabilities._outcome import denied
@@ -42,6 +43,7 @@ class CapabilitiesPlugin:
         Raises:
             PolicyError: The JSON Schema of a tool's arguments cannot be used; `field` says which.
         """
+        self._policy = policy
         self._book = RuleBook(policy)
         self._breakers = Breakers()
         if any(rule.breaker is not None for rule in policy.tools.values()):
@@ -67,7 +69,7 @@ class CapabilitiesPlugin:
         """Why a call is decided as it is, for people. Changes nothing."""
         meant = event if self._flow is None else self._flow.revealed(event)
         outcome = self._book.outcome(meant)
-        decision, changes = outcome.decision, () if outcome.change is None else (outcome.change,)
+        decision, changes = outcome.decision, changes_for(self._policy, meant, outcome)
         values: tuple[ValueOrigin, ...] = ()
         if self._flow is not None:
             decision, values, more = self._flow.explain(meant, decision)

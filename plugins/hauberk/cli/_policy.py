@@ -1,4 +1,4 @@
-"""`hauberk policy`: the schema of policies, and whether one is right."""
+"""`hauberk policy`: the schema of policies, whether one is right, why it decides as it does."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hauberk.cli._explain import explain
+from hauberk.cli._learn import learn
+
 if TYPE_CHECKING:
     from hauberk.policy import Policy
 
-policy = typer.Typer(help="Policies: their schema, and checking one.", no_args_is_help=True)
+policy = typer.Typer(
+    help="Policies: their schema, checking, explaining and learning one.", no_args_is_help=True
+)
+policy.command("explain")(explain)
+policy.command("learn")(learn)
 
 _ROOMS = ("injection", "pii", "capabilities", "budget", "audit")
 
