@@ -23,11 +23,9 @@ from hauberk.capabilities._outcome import Change
 from hauberk.capabilities.flow._intent import Intent
 from hauberk.capabilities.flow._tools import UNTRUSTED, ToolView
 from hauberk.capabilities.flow._values import MAX_THINGS, MAX_VALUES, Asked, Value, held, values_of
-from hauberk.capabilities.provenance import MODEL, NOTHING, Ledger, Origin
+from hauberk.capabilities.provenance import MODEL, Ledger, Origin
 from hauberk.decisions import Decision, Finding, Severity
 from hauberk.policy._flow import FlowRule, FlowSection
-
-_OWN = frozenset({"user", "developer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +270,7 @@ def _about_labels(
     labels = frozenset(rule.said.label or ())
     for value in values:
         origin = asked.origin(value.text)
-        borne = labels & labels_of(origin)
+        borne = labels & origin.borne
         if borne:
             label = min(borne)
             reason = (
@@ -284,13 +282,6 @@ def _about_labels(
             refusal = rule.said.otherwise
             yield Objection("flow.label", rule.name, refusal, reason, value.where, change)
             return
-
-
-def labels_of(origin: Origin) -> frozenset[str]:
-    """Labels that a value bears: none when the user or the developer said all of it."""
-    if origin.party == NOTHING or origin.party in _OWN:
-        return frozenset()
-    return origin.labels
 
 
 def decision_of(objections: list[Objection]) -> Decision | None:

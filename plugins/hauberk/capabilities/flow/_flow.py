@@ -14,7 +14,7 @@ from itertools import islice
 
 from hauberk.capabilities._explanation import ValueOrigin, value_origin
 from hauberk.capabilities._outcome import Change
-from hauberk.capabilities.flow._book import FlowBook, Objection, decision_of, labels_of
+from hauberk.capabilities.flow._book import FlowBook, Objection, decision_of
 from hauberk.capabilities.flow._hidden import Hidden
 from hauberk.capabilities.flow._observe import Observer, State
 from hauberk.capabilities.flow._tools import Sources
@@ -114,11 +114,8 @@ class Flow:
     def _open(self, event: Event, *, waits: bool) -> None:
         ledger = self.state(event).ledger
         values = tuple((value.argument, value.text) for value in values_of(event.arguments or {}))
-        labels: frozenset[str] = frozenset()
-        if ledger.read.labels:
-            labels = labels.union(*(labels_of(ledger.origin(text)) for _, text in values))
         tool = event.tool or ""
-        call = ledger.open_call(event.call, tool, values=values, labels=labels)
+        call = ledger.open_call(event.call, tool, values)
         ledger.spoken(text for _, text in values)
         if not waits and self._sources.tool(tool).effect == "outside":
             ledger.reached_outside(call)

@@ -11,7 +11,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from hauberk.capabilities.flow._hidden import Hidden
@@ -81,26 +81,32 @@ class Observer:
     def _enter_source(
         self, segment: Segment, event: Event, view: SourceView, call: Call | None, ledger: Ledger
     ) -> None:
-        new = ledger.is_new(segment.origin, segment.text)
-        if not new and call is None:
+        at = _place(segment, event)
+        new = ledger.is_new(".".join((segment.origin, *at)), segment.text)
+        if (not new and call is None) or event.session.is_notice(segment.text):
             return
-        if event.session.is_notice(segment.text):
-            return
-        for path, text in _fields(segment, event, view):
-            source = self._source(segment, view, call, path)
+        echoes = _echoes(call, ledger) if new else []
+        for path, text in _fields(segment.text, at, view):
+            source = self._source(segment, view, call, ledger, path)
             if new:
-                ledger.enter(text, source, echoes=_echoes(call, ledger))
+                ledger.enter(text, source, echoes=echoes)
             else:  # known, but perhaps with other labels than this time
                 ledger.was_read(source)
 
     def _source(
-        self, segment: Segment, view: SourceView, call: Call | None, path: tuple[str, ...]
+        self,
+        segment: Segment,
+        view: SourceView,
+        call: Call | None,
+        ledger: Ledger,
+        path: tuple[str, ...],
     ) -> Source:
         kind, _, name = segment.origin.partition(":")
         source = source_of(view, kind, name, 0 if call is None else call.number, path)
-        if call is None or not call.labels:
+        labels = frozenset[str]() if call is None else ledger.labels_of(call)
+        if not labels:
             return source
-        kept = call.labels - (view.declassifies if isinstance(view, ToolView) else frozenset())
+        kept = labels - (view.declassifies if isinstance(view, ToolView) else frozenset())
         return Source(source.party, kind, name, source.call, path, labels=source.labels | kept)
 
     def _hidden(
@@ -113,7 +119,7 @@ class Observer:
         def leaf(path: tuple[str, ...], text: str) -> str:
             if hidden.is_bare(text):
                 return text
-            source = self._source(segment, view, call, path)
+            source = self._source(segment, view, call, ledger, path)
             hide = view.hidden(path)
             if ledger.is_new(f"{hide} {segment.origin}", text):
                 ledger.enter(text, source, read=not hide)
@@ -125,7 +131,7 @@ class Observer:
         new = map_fields(segment.text, leaf)
         if new is not None:
             return new
-        if at in ((), ("content",)) and not hidden.is_mentioned(segment.text):
+        if not at and not hidden.is_mentioned(segment.text):
             # Nothing tells its fields apart: it may hold what is hidden, so all of it is.
             return hidden.hide(segment.text, name)
         return leaf(at, segment.text)
@@ -144,20 +150,16 @@ class Observer:
 
 
 def _fields(
-    segment: Segment, event: Event, view: SourceView
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    at = _place(segment, event)
-    fields = fields_of(segment.text, named=view.named)
-    if fields is None:
-        yield at, segment.text
-    else:
-        inside = () if at == ("content",) else at
-        yield from (((*inside, *path), text) for path, text in fields)
+    text: str, at: tuple[str, ...], view: SourceView
+) -> Iterable[tuple[tuple[str, ...], str]]:
+    fields = fields_of(text, named=view.named)
+    return ((at, text),) if fields is None else (((*at, *path), leaf) for path, leaf in fields)
 
 
 def _place(segment: Segment, event: Event) -> tuple[str, ...]:
-    """Names on the way to a text in its result; a message of a prompt is one result."""
-    return () if event.stage is Stage.PROMPT else path_of(segment.where)
+    """Names on the way to a text in its result. What a model reads as one message has none."""
+    place = () if event.stage is Stage.PROMPT else path_of(segment.where)
+    return () if place == ("content",) else place
 
 
 def _echoes(call: Call | None, ledger: Ledger) -> list[str]:

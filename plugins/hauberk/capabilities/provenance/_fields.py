@@ -133,9 +133,13 @@ def _leaves(value: object, path: Path, depth: int) -> Iterator[tuple[Path, str]]
 
 def written(number: float) -> str:
     """A number as people write it: 4.0 is 4."""
-    if isinstance(number, float) and number.is_integer() and abs(number) < 1e15:  # noqa: PLR2004 - exact
+    if abs(number) < EXACT and number == int(number):
         return str(int(number))
     return repr(number)
+
+
+EXACT = 2**53
+"""Whole numbers below this are exact in floating point (IEEE 754)."""
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

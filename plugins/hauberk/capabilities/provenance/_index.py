@@ -30,16 +30,26 @@ from hauberk.capabilities.provenance._text import (
 
 S = TypeVar("S")
 
-MAX_READ = 32
+MAX_READ = 16
 """Texts that are read for one look-up at each end of a word's list."""
-MAX_JOINED = 4096
+MAX_JOINED = 1024
 """Places of two words that are compared when each is in more texts than that."""
 MAX_NEEDLE_WORDS = 64
 """Words of a value that choose the texts to read; all of it is compared."""
+MAX_LOOSE_WORDS = 32
+"""Words of a value that may be found with other punctuation between them: a name, an address."""
 MAX_TEXT_CHARS = 200_000
 """Characters of one text that are indexed. What comes later is known as unknown."""
-_TEXT_COST = 400
-"""Bytes that a text costs beside its characters: entries for it, its source and its words."""
+MAX_TRIES = 64
+"""Places in one text where a value is tried: else `! ! !` could be made to take for ever."""
+_TEXT_BYTES = 500
+"""What a text costs beside its characters: its entries and its source. (CPython 3.11, 64 bit.)"""
+_WORD_BYTES = 280
+"""What a word that was never seen costs: its entry, its string and its list."""
+_THING_BYTES = 200
+"""The same for a thing."""
+_PLACE_BYTES = 5
+"""What a word that was seen costs: a number in a list that grows by an eighth."""
 
 _PLAIN_WORDS = re.compile(r"[\w\s,'\u2019_-]+(?:\.\s[\w\s,'\u2019_-]+)*\.?")
 """Words that may be found with other punctuation between them: no path, no address, no code."""
@@ -54,16 +64,17 @@ class Needle:
     """In normal form."""
     words: tuple[str, ...]
     thing: Thing | None
-    loose: str
-    """Its words alone, when it is nothing but words; else empty."""
+    loose: tuple[str, ...]
+    """Its words in order, when it is nothing but several words; else none."""
 
     @classmethod
     def of(cls, value: str) -> Needle:
         """Prepare a value."""
         text = normal(value)
-        words = tuple(dict.fromkeys(WORD.findall(text)[:MAX_NEEDLE_WORDS]))
-        loose = _words_only(text) if len(words) > 1 and _PLAIN_WORDS.fullmatch(text) else ""
-        return cls(text, words, thing(text), loose)
+        said = WORD.findall(text)
+        words = tuple(dict.fromkeys(said[:MAX_NEEDLE_WORDS]))
+        plain = 1 < len(said) <= MAX_LOOSE_WORDS and _PLAIN_WORDS.fullmatch(text) is not None
+        return cls(text, words, thing(text), tuple(said) if plain else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +89,12 @@ class Hit(Generic[S]):
 class TextIndex(Generic[S]):
     """Texts of one party with one set of labels. Not thread-safe: its owner locks."""
 
-    def __init__(self, max_chars: int) -> None:
-        self._max_chars = max_chars
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._clear()
 
     def _clear(self) -> None:
-        self.chars = 0
+        self.bytes = 0
         self._texts: dict[int, tuple[str, S]] = {}
         self._next = 0
         self._whole: dict[str, int] = {}
@@ -98,7 +109,7 @@ class TextIndex(Generic[S]):
         if not text:
             return
         self._enter(text[:MAX_TEXT_CHARS], source)
-        if self.chars > self._max_chars:
+        if self.bytes > self._max_bytes:
             self._forget()
 
     def find(self, needle: Needle, *, whole: bool = False) -> Hit[S] | None:
@@ -131,11 +142,11 @@ class TextIndex(Generic[S]):
         """An address whose name and host stand apart in one text: `ann smith at corp.com`."""
         name, _, host = address.partition("@")
         number = self._things.get(f"host:{host}")
-        words = " ".join(_NOT_WORDS.split(name)).strip()
-        if number is None or " " not in words:
+        words = tuple(word for word in _NOT_WORDS.split(name) if word)
+        if number is None or len(words) < 2:  # noqa: PLR2004 - one word alone may be anything
             return None
         text, source = self._texts[number]
-        return Hit(source, "joined") if _holds(_words_only(text), words) else None
+        return Hit(source, "joined") if _says(text, words) else None
 
     def _words_of(self, needle: Needle) -> Hit[S] | None:
         lists: list[array[int]] = []
@@ -149,7 +160,7 @@ class TextIndex(Generic[S]):
             text, source = self._texts[number]
             if _holds(text, needle.text):
                 return Hit(source, "a part")
-            if needle.loose and _holds(_words_only(text), needle.loose):
+            if needle.loose and _says(text, needle.loose):
                 return Hit(source, "the same words")
         return None
 
@@ -158,37 +169,47 @@ class TextIndex(Generic[S]):
         self._next += 1
         self._texts[number] = (text, source)
         self._whole.setdefault(text, number)
-        self.chars += len(text) + _TEXT_COST
+        self.bytes += _size(text)
         for reading in chain((text,), map(normal, encoded_parts(text))):
             self._enter_words(reading, number)
             for found in things(reading):
-                for key in found.known_as:
-                    self._things.setdefault(key, number)
+                self._enter_things(found.known_as, number)
         alone = thing(text)
-        for key in alone.known_as if alone is not None else ():
-            self._things.setdefault(f"={key}", number)
+        if alone is not None:
+            self._enter_things((f"={key}" for key in alone.known_as), number)
 
     def _enter_words(self, text: str, number: int) -> None:
         lists = self._words
         for word in set(WORD.findall(text)):
             known = lists.get(word)
             if known is None:
-                lists[word] = array("L", (number,))
+                lists[word] = array("I", (number,))
+                self.bytes += _WORD_BYTES + len(word)
             elif known[-1] != number:
                 known.append(number)
+                self.bytes += _PLACE_BYTES
+
+    def _enter_things(self, keys: Iterable[str], number: int) -> None:
+        for key in keys:
+            if key not in self._things:
+                self._things[key] = number
+                self.bytes += _THING_BYTES + len(key)
 
     def _forget(self) -> None:
-        """Keep the newest three quarters, and enter them anew: a constant cost for each text."""
+        """Keep the newest half, and enter it anew: a constant cost for each text."""
         kept: list[tuple[str, S]] = []
-        left = self._max_chars * 3 // 4
+        left = len(self._texts) // 2
         for text, source in reversed(self._texts.values()):
-            left -= len(text) + _TEXT_COST
-            if left < 0:
+            if len(kept) >= left:
                 break
             kept.append((text, source))
         self._clear()
         for text, source in reversed(kept):
             self._enter(text, source)
+
+
+def _size(text: str) -> int:
+    return _TEXT_BYTES + len(text) * (1 if text.isascii() else 4)
 
 
 def candidates(lists: list[array[int]]) -> Iterator[int]:
@@ -206,14 +227,34 @@ def candidates(lists: list[array[int]]) -> Iterator[int]:
         yield from sorted(both)[:MAX_READ]
 
 
-def _words_only(text: str) -> str:
-    return _NOT_WORDS.sub(" ", text).strip()
+def _says(text: str, words: tuple[str, ...]) -> bool:
+    """Whether these words follow each other in `text`, whatever stands between two of them."""
+    first = words[0]
+    start = text.find(first)
+    for _ in range(MAX_TRIES):
+        if start < 0:
+            return False
+        if _border(text, start - 1, first[0]) and _says_at(text, start + len(first), words):
+            return True
+        start = text.find(first, start + 1)
+    return False
+
+
+def _says_at(text: str, at: int, words: tuple[str, ...]) -> bool:
+    for word in words[1:]:
+        gap = _NOT_WORDS.match(text, at)
+        if gap is None or not text.startswith(word, gap.end()):
+            return False
+        at = gap.end() + len(word)
+    return _border(text, at, words[-1][-1])
 
 
 def _holds(text: str, part: str) -> bool:
     """Whether `part` stands in `text` at borders of words."""
     start = text.find(part)
-    while start >= 0:
+    for _ in range(MAX_TRIES):
+        if start < 0:
+            return False
         if _border(text, start - 1, part[0]) and _border(text, start + len(part), part[-1]):
             return True
         start = text.find(part, start + 1)

@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from threading import RLock
@@ -28,9 +29,9 @@ from hauberk.capabilities.provenance._overlap import (
 )
 from hauberk.capabilities.provenance._text import WORD, decoded, normal
 
-MAX_INDEX_CHARS = 8_000_000
-"""Characters (and their entries' cost) that are remembered of one party with one set of labels.
-About 40 bytes of memory for each at worst (measured: benchmarks/capabilities.py)."""
+MAX_INDEX_BYTES = 64 * 2**20
+"""Memory, as counted by the index, that texts of one party with one set of labels may take in one
+session: about 10,000 mails. Measured against `tracemalloc` in benchmarks/capabilities.py."""
 MAX_SEEN = 100_000
 """Texts that are known to be entered; the earliest are entered again when they come again."""
 MAX_CALLS = 1024
@@ -53,10 +54,10 @@ class Call:
 
     number: int
     tool: str
-    labels: frozenset[str] = frozenset()
-    """Labels of its arguments."""
     values: tuple[tuple[str, str], ...] = ()
     """Its arguments and their values."""
+    labels: frozenset[str] | None = None
+    """Labels of its arguments; None until its result comes, where they matter."""
 
 
 @dataclass(slots=True)
@@ -83,18 +84,18 @@ class Ledger:
         self._trusted = trusted
         self._indexes: dict[tuple[str, frozenset[str]], TextIndex[Source]] = {}
         self._overlap = Overlap()
-        self._seen: dict[tuple[str, int, int], None] = {}
-        self._calls: dict[str, Call] = {}
+        self._seen: OrderedDict[tuple[str, int, int], None] = OrderedDict()
+        self._calls: OrderedDict[str, Call] = OrderedDict()
         self._count = 0
         self.read = Read()
         self._heard: list[str] = []
         self._spoken: list[str] = []
 
     @property
-    def chars(self) -> int:
-        """What is remembered, in characters: bounded by `MAX_INDEX_CHARS` for each index."""
+    def bytes(self) -> int:
+        """What the texts take, as counted: at most `MAX_INDEX_BYTES` for each index."""
         with self._lock:
-            return sum(index.chars for index in self._indexes.values())
+            return sum(index.bytes for index in self._indexes.values())
 
     def is_trusted(self, party: str) -> bool:
         """Whether a party is believed."""
@@ -111,7 +112,7 @@ class Ledger:
                 return False
             self._seen[key] = None
             if len(self._seen) > MAX_SEEN:
-                del self._seen[next(iter(self._seen))]
+                self._seen.popitem(last=False)
             return True
 
     def enter_own(self, party: str, text: str) -> str:
@@ -164,7 +165,7 @@ class Ledger:
     def _index(self, source: Source) -> TextIndex[Source]:
         key = (source.party, source.labels)
         if key not in self._indexes:
-            self._indexes[key] = TextIndex(MAX_INDEX_CHARS)
+            self._indexes[key] = TextIndex(MAX_INDEX_BYTES)
             ranked = sorted(self._indexes.items(), key=lambda item: self._rank(*item[0]))
             self._indexes = dict(ranked)
         return self._indexes[key]
@@ -176,19 +177,27 @@ class Ledger:
 
     # --- calls ------------------------------------------------------------------------------
 
-    def open_call(
-        self, ident: str, tool: str, *, values: tuple[tuple[str, str], ...], labels: frozenset[str]
-    ) -> Call:
+    def open_call(self, ident: str, tool: str, values: tuple[tuple[str, str], ...]) -> Call:
         """Number a call that is about to run. One that is asked about twice keeps its number."""
         with self._lock:
             known = self._calls.pop(ident, None)
             if known is None:
                 self._count += 1
             number = self._count if known is None else known.number
-            call = self._calls[ident] = Call(number, tool, labels, values)
+            call = self._calls[ident] = Call(number, tool, values)
             while len(self._calls) > MAX_CALLS:
-                del self._calls[next(iter(self._calls))]
+                self._calls.popitem(last=False)
             return call
+
+    def labels_of(self, call: Call) -> frozenset[str]:
+        """Labels of a call's arguments: its result holds what was made of them."""
+        with self._lock:
+            if call.labels is None:
+                found = frozenset[str]()
+                if self.read.labels:
+                    found = found.union(*(self.origin(text).borne for _, text in call.values))
+                call.labels = found
+            return call.labels
 
     def call_number(self, number: int) -> Call | None:
         """The call with this number, when it is still remembered."""

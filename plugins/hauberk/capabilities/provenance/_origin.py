@@ -84,6 +84,11 @@ class Origin:
             return frozenset()
         return frozenset((self.source.party, *(source.party for source in self.also)))
 
+    @property
+    def borne(self) -> frozenset[str]:
+        """Labels that it bears: none when the user or the developer said all of it."""
+        return frozenset() if self.party in (NOTHING, "user", "developer") else self.labels
+
     def within(self, parties: frozenset[str]) -> bool:
         """Whether these parties may have written it."""
         if self.party == NOTHING:

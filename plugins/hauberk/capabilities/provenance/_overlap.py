@@ -13,6 +13,7 @@ Rules:
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 
 from hauberk.capabilities.provenance._text import WORD
 
@@ -25,7 +26,7 @@ LEAST_OF_TOOL = 8
 LEAST_OF_DOCUMENT = 4
 """The same for documents, which applications put into messages and people rarely retype."""
 
-_STARTS = re.compile(r"(?:^|[.!?:;|\u2022]\s|\s[-*]\s)\W*(?=\w)")
+_STARTS = re.compile(r"(?:^|[.!?:;|\u2022]\s|\s[-*]\s)\W{0,8}(?=\w)")
 """Where sentences and items begin in the normal form, which has no lines."""
 
 
@@ -33,7 +34,7 @@ class Overlap:
     """Starts of foreign texts. Not thread-safe: its owner locks."""
 
     def __init__(self) -> None:
-        self._starts: dict[int, tuple[str, int, int]] = {}
+        self._starts: OrderedDict[int, tuple[str, int, int]] = OrderedDict()
 
     def add(self, text: str, least: int) -> None:
         """Remember a foreign text (in normal form); runs of `least` words count."""
@@ -42,7 +43,7 @@ class Overlap:
             if words is not None:
                 self._starts.setdefault(hash(words), (text, match.end(), least))
         while len(self._starts) > MAX_STARTS:
-            del self._starts[next(iter(self._starts))]
+            self._starts.popitem(last=False)
 
     def own(self, text: str) -> list[str]:
         """What is left of a text (in normal form) without the runs of others."""
@@ -84,12 +85,17 @@ def _first_words(text: str, at: int) -> tuple[str, ...] | None:
 
 
 def _common(one: str, at: int, other: str, start: int) -> int:
-    """Length of the common beginning of `one[at:]` and `other[start:]`."""
-    low, high = 0, min(len(one) - at, len(other) - start)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[at + low : at + middle] == other[start + low : start + middle]:
-            low = middle
+    """Length of the common beginning of `one[at:]` and `other[start:]`: linear in that length."""
+    length, step = 0, FIRST_STEP
+    while step:
+        end = length + step
+        piece = one[at + length : at + end]
+        if len(piece) == step and piece == other[start + length : start + end]:
+            length, step = end, step * 2
         else:
-            high = middle - 1
-    return low
+            step //= 2
+    return length
+
+
+FIRST_STEP = 16
+"""Characters that are compared first; then twice as many, then half as many."""
