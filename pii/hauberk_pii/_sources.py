@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -100,7 +100,6 @@ def pieces(text: str, size: int) -> Iterator[tuple[int, str]]:
     yield at, text[at:]
 
 
-@cache
 def source_of(names: str | NamesModel, language: str) -> Source | None:
     """Who finds names, by the policy; None: nobody beyond their structure. Loaded once.
 
@@ -112,6 +111,11 @@ def source_of(names: str | NamesModel, language: str) -> Source | None:
     if isinstance(names, str):
         return None
     ((library, model),) = names.named().items()
+    return _loaded(library, model, language)
+
+
+@cache
+def _loaded(library: str, model: str, language: str) -> Source:
     return _LOADERS[library](model, language)
 
 
@@ -142,7 +146,7 @@ def _unreadable(library: str, error: Exception) -> PolicyError:
 
 
 @contextmanager
-def offline() -> Iterator[None]:
+def offline() -> Generator[None]:
     """Keep Hugging Face's libraries from asking their hub, while a model is loaded."""
     before = {name: os.environ.get(name) for name in _OFFLINE}
     os.environ.update(dict.fromkeys(_OFFLINE, "1"))

@@ -10,7 +10,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from hauberk_pii.tagger._words import (
     COMMON_SHIFT,
     FOREIGN,
     PARTICLES,
+    Entries,
     class_of,
     entry_of,
     is_latin,
@@ -48,7 +49,7 @@ EDGE = Word("|", "|", candidate=False)
 """Stands before the first word and after the last."""
 
 
-def word_of(text: str, kind: str, table: Mapping[str, int]) -> Word:
+def word_of(text: str, kind: str, table: Entries) -> Word:
     """What a token is like."""
     if kind != "word":
         return _other(text, kind)

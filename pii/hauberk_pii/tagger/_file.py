@@ -46,20 +46,32 @@ def written(
     table: Mapping[str, int], weights: Mapping[str, int], transitions: list[list[float]]
 ) -> bytes:
     """The file that holds these. The same input gives the same bytes."""
-    words, features = sorted(table), sorted(weights)
+    features = sorted(weights)
+    lines, starts = _lines(table)
     parts = (
-        "\n".join(words).encode(),
-        bytes(table[word] for word in words),
+        lines,
         "\n".join(features).encode(),
         b"".join(weights[f].to_bytes(WIDTH, "little", signed=True) for f in features),
     )
     head = {
         "labels": LABELS,
+        "starts": starts,
         "sizes": [len(part) for part in parts],
         "transitions": [[round(x, 3) for x in row] for row in transitions],
     }
     body = json.dumps(head, sort_keys=True).encode() + b"\n" + b"".join(parts)
     return _MAGIC + zlib.compress(body, 9)
+
+
+def _lines(table: Mapping[str, int]) -> tuple[bytes, dict[str, list[int]]]:
+    """What `Table` looks words up in."""
+    lines = bytearray(b"\n")
+    starts: dict[str, list[int]] = {}
+    for key, entry in sorted((word.encode(), entry) for word, entry in table.items()):
+        place = starts.setdefault(key[:2].hex(), [len(lines) - 1, 0])
+        lines += key + b" %02x\n" % entry
+        place[1] = len(lines)
+    return bytes(lines), starts
 
 
 def parsed(data: bytes) -> Tagger:
@@ -83,9 +95,12 @@ def parsed(data: bytes) -> Tagger:
     for size in head["sizes"]:
         parts.append(rest[at : at + size])
         at += size
-    words, entries, features, lanes = parts
-    table = Table(words.decode().split("\n"), entries)
-    return Tagger(table, Weights(features.decode().split("\n"), lanes), head["transitions"])
+    lines, features, lanes = parts
+    return Tagger(
+        Table(lines, head["starts"]),
+        Weights(features.decode().split("\n"), lanes),
+        head["transitions"],
+    )
 
 
 @cache

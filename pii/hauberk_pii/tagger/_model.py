@@ -9,7 +9,6 @@ Rules:
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import exp
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from hauberk_pii.tagger._words import (
     ANY_NAME,
     COMMON_SHIFT,
     FOREIGN,
+    Entries,
     context_features,
     entry_of,
     key_of,
@@ -94,35 +94,33 @@ class Weights:
         return weight
 
 
-class Table(Mapping[str, int]):
-    """Entries of words, in the order of the words: reading it makes no dictionary."""
+class Table:
+    """Entries of words, looked up where they stand in the file: reading it makes no dictionary.
 
-    def __init__(self, words: Sequence[str], entries: bytes) -> None:
-        self._words = words
-        self._entries = entries
+    Args:
+        lines: A line for each word, sorted: the word, a space, its entry in two hexadecimal digits;
+            with a line end before the first and after the last.
+        starts: Where the lines begin that begin with the same byte and the byte after it.
+    """
 
-    def __getitem__(self, word: str) -> int:
+    def __init__(self, lines: bytes, starts: Mapping[str, tuple[int, int]]) -> None:
+        self._lines = lines
+        self._starts = starts
+
+    def get(self, word: str) -> int | None:
         """The entry of a word."""
-        at = bisect_left(self._words, word)
-        if at == len(self._words) or self._words[at] != word:
-            raise KeyError(word)
-        return self._entries[at]
-
-    def __iter__(self) -> Iterator[str]:
-        """The words."""
-        return iter(self._words)
-
-    def __len__(self) -> int:
-        """How many words there are."""
-        return len(self._words)
+        key = word.encode("utf-8", "replace")
+        place = self._starts.get(key[:2].hex())
+        if place is None:
+            return None
+        at = self._lines.find(b"\n" + key + b" ", *place)
+        return int(self._lines[at + len(key) + 2 : at + len(key) + 4], 16) if at >= 0 else None
 
 
 class Tagger:
     """Finds names of people and places. Thread-safe."""
 
-    def __init__(
-        self, table: Mapping[str, int], weights: Weights, transitions: list[list[float]]
-    ) -> None:
+    def __init__(self, table: Entries, weights: Weights, transitions: list[list[float]]) -> None:
         self._table = table
         self._weights = weights
         self._transitions = transitions

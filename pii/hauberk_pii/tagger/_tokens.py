@@ -18,12 +18,12 @@ _MARK = "[\u0300-\u036f]"  # accents of decomposed letters are no letters for `r
 _TOKEN = re.compile(
     rf"""
       (?P<word>{_INITIAL}(?=\ ?{_LETTER})
-        |(?:{_LETTER}|{_MARK})(?:{_LETTER}|{_MARK}|['\u2019](?![sS](?!\w))(?={_LETTER})|-(?={_LETTER}))*+(?![\w@]|://)
+        |(?:{_LETTER}|{_MARK})(?:{_LETTER}|{_MARK}|['\u2019](?![sS](?!\w))(?={_LETTER})|-(?={_LETTER}))*+(?![\w@]|://|\.\w[\w.+\-]{{0,64}}@)
       )
     | (?P<genitive>['\u2019][sS](?!\w))
     | (?P<number>\d(?:[\d.,:/\-]*\d)?(?!\w))
     | (?P<line>(?:[\r\n]|\\[nr])+)
-    | (?P<odd>https?://\S+|www\.\S+|[\w.+\-]*@[\w.\-]+|\\t|\w+)
+    | (?P<odd>https?://\S+|www\.\S+|[\w.+\-]{{0,64}}@[\w.\-]+|\\t|\w+)
     | (?P<sign>[^\s\w])
     """,
     re.VERBOSE,

@@ -11,8 +11,8 @@ Rules:
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
 from functools import cache
+from typing import Protocol
 
 FIRST, LAST, PLACE, PLACE_PART, FOREIGN = 1, 2, 4, 8, 16
 """Bits of a word's entry: lists it is in. `FOREIGN`: an ordinary word of another language."""
@@ -28,6 +28,14 @@ PARTICLES = frozenset(
 _LETTERS = {FIRST: "F", LAST: "L", PLACE: "P", PLACE_PART: "Q", FOREIGN: "G"}
 
 
+class Entries(Protocol):
+    """What the lists say of words: a dictionary, or the lines of a file."""
+
+    def get(self, word: str, /) -> int | None:
+        """The entry of a word; None when no list holds it."""
+        ...
+
+
 def key_of(word: str) -> str:
     """How a word is listed: lower case, plain apostrophes, composed letters."""
     return unicodedata.normalize("NFC", word.lower().replace("\u2019", "'").rstrip("."))
@@ -38,7 +46,7 @@ def plain(word: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
 
 
-def entry_of(key: str, table: Mapping[str, int]) -> int | None:
+def entry_of(key: str, table: Entries) -> int | None:
     """What the lists say of a word; None when it is in none of them."""
     found = table.get(key)
     if found is not None:

@@ -130,7 +130,7 @@ def sample(words: list[str], labels: list[str]) -> Sample:
     """Running text of the words, with the spans that the labels say."""
     text, places = joined(words)
     spans: list[tuple[int, int, str]] = []
-    for first, last, label in _chunks(labels):
+    for first, last, label in runs_of_labels(labels):
         start, end = places[first][0], places[last][1]
         known = _LABELS.get(label)
         if known and not _is_no_name(text[start:end], known):
@@ -157,7 +157,7 @@ def joined(words: list[str]) -> tuple[str, list[tuple[int, int]]]:
     return text, places
 
 
-def _chunks(labels: list[str]) -> Iterator[tuple[int, int, str]]:
+def runs_of_labels(labels: list[str]) -> Iterator[tuple[int, int, str]]:
     """First and last index and name of each run of labels (IOB1 and IOB2)."""
     start = -1
     for index, label in enumerate([*labels, "O"]):

@@ -12,7 +12,8 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Reader:
             for word, entry in table.items()
             if fold < 0 or not entry & 15 or zlib.crc32(word.encode()) % FOLDS != fold
         }
-        self._look = lru_cache(maxsize=200_000)(lambda text, kind: word_of(text, kind, kept))
+        self._look = lru_cache(maxsize=200_000)(partial(word_of, table=kept))
 
     def runs(self, sample: Sample) -> Iterator[tuple[list[list[str]], list[str]]]:
         """Features and labels of each run of candidates."""
@@ -80,7 +81,7 @@ def features_at(words: list[Word], at: int, mode: str) -> list[str]:
     return features + joint_features(words, here, mode)
 
 
-_SETTINGS = {"feature.minfreq": 2, "c1": 0.1, "c2": 0.05, "max_iterations": 80}
+_SETTINGS = {"feature.minfreq": 3, "c1": 0.1, "c2": 0.02, "max_iterations": 80}
 """Of CRFsuite: how often a feature must be seen, the penalties that make weights zero and that keep
 them small (chosen on held-out corpora), most steps."""
 
@@ -96,7 +97,7 @@ def fitted(
         samples: Texts, each with the fold of the lists that is forgotten in it; -1: none.
         table: The lists.
     """
-    import pycrfsuite  # noqa: PLC0415 - for training only
+    pycrfsuite: Any = import_module("pycrfsuite")  # in the extra `train`
 
     readers = {fold: Reader(table, fold) for fold in range(-1, FOLDS)}
     trainer: Any = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)

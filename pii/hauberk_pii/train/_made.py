@@ -9,7 +9,7 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.resources import files
 from random import Random
@@ -21,8 +21,8 @@ _SLOT = re.compile(r"\{([pfltcnordejhws#])\}")
 _LABEL = {"p": "PER", "f": "PER", "l": "PER", "c": "LOC", "n": "LOC", "o": "X", "r": "X", "s": "X"}
 _TITLES = {
     "en": ("Mr.", "Mrs.", "Ms.", "Dr.", "Prof.", "Mr", "Dr", "Miss", "Sir", "Judge", "Captain"),
-    "de": ("Herr", "Frau", "Dr.", "Herr Dr."), "es": ("Sr.", "Sra.", "Don", "Doña"),
-    "fr": ("M.", "Mme", "Monsieur", "Madame"), "it": ("Sig.", "Signora", "Dott."),
+    "de": ("Herr", "Frau", "Dr.", "Herr Dr.", "Herrn", "Herrn", "Frau Dr.", "Frau Prof."), "es": ("Sr.", "Sra.", "Don", "Doña"),
+    "fr": ("M.", "Mme", "Monsieur", "Madame", "Mlle", "Maître"), "it": ("Sig.", "Signora", "Dott."),
     "nl": ("Dhr.", "Mevr.", "Meneer"), "pt": ("Sr.", "Sra.", "Dona"),
 }  # fmt: skip
 _DAYS = (
@@ -30,16 +30,34 @@ _DAYS = (
     "February", "March", "April", "May", "June", "July", "August", "September", "October",
     "November", "December", "Christmas", "Easter", "Thanksgiving", "Q3", "Ramadan", "Diwali",
 )  # fmt: skip
+_OTHER_DAYS = {
+    "de": "Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag Januar März Mai Juli Oktober "
+    "Dezember Weihnachten Ostern",
+    "es": "Lunes Martes Miércoles Jueves Viernes Sábado Domingo enero marzo julio octubre Navidad "
+    "martes viernes",
+    "fr": "Lundi Mardi Mercredi Jeudi Vendredi Samedi Dimanche janvier mars juillet décembre Noël "
+    "Pâques mardi",
+    "it": "Lunedì Martedì Mercoledì Giovedì Venerdì Sabato Domenica gennaio marzo luglio Natale Pasqua",
+    "nl": "maandag dinsdag Woensdag Donderdag Vrijdag Zaterdag Zondag januari maart juli Kerstmis",
+    "pt": "Segunda Terça Quarta Quinta Sexta Sábado Domingo janeiro março julho Natal Páscoa",
+}
 _FORMS = ("Inc.", "Ltd", "GmbH", "LLC", "Corp", "AG", "Group", "Bank", "Insurance", "University",
           "Hospital", "Airlines", "Systems", "Labs", "Foundation", "& Co", "Partners", "Media",
           "College", "S.A.", "Software", "Energy", "Hotel", "Motors", "Foods", "Clinic")  # fmt: skip
 _BRANDS = ("Google", "Amazon", "Microsoft", "Apple", "Netflix", "Facebook", "Uber", "PayPal", "Visa",
            "Lufthansa", "Siemens", "Toyota", "Ikea", "Zara", "NASA", "FBI", "UPS", "DHL", "FedEx",
-           "Walmart", "Target", "Costco", "Stripe", "Salesforce", "Oracle", "Nestlé", "Bosch")  # fmt: skip
-_PRODUCTS = ("iPhone", "Excel", "Word", "Slack", "Jira", "GitHub", "Kindle", "Galaxy", "Windows",
-             "Android", "Photoshop", "Outlook", "Teams", "Alexa", "Siri", "ChatGPT", "Claude",
-             "PlayStation", "Tesla", "Corolla", "Gmail", "Zoom", "Python", "Kubernetes", "Postgres",
-             "Minecraft", "Prime", "Office", "Acrobat", "Fitbit", "Roomba", "Nutella", "LangChain")  # fmt: skip
+           "Walmart", "Target", "McDonalds", "McDonald's", "Wendy's", "Macy's", "Boeing", "Ford", "Honda",
+           "Philips", "Hermès", "Chanel", "Adidas", "Porsche", "Hilton", "Marriott", "Lidl", "Aldi", "Costco", "Stripe", "Salesforce", "Oracle", "Nestlé", "Bosch")  # fmt: skip
+_PRODUCTS = (
+    "iPhone", "Excel", "Word", "Slack", "Jira", "GitHub", "Kindle", "Galaxy", "Windows",
+    "Android", "Photoshop", "Outlook", "Teams", "Alexa", "Siri", "Cortana", "ChatGPT", "Claude",
+    "PlayStation", "Tesla", "Corolla", "Gmail", "Zoom", "Python", "Kubernetes", "Postgres",
+    "Minecraft", "Prime", "Office", "Acrobat", "Fitbit", "Roomba", "Nutella", "LangChain",
+    "Safari", "Firefox", "Chrome", "Java", "Gradle", "Maven", "Jenkins", "Docker", "Ubuntu",
+    "Debian", "Django", "Ruby", "Kafka", "Redis", "Grafana", "Gemini", "Llama", "Mistral",
+    "Bard", "Copilot", "Civic", "Golf", "Polo", "Fiesta", "Aspirin", "Ibuprofen", "Tylenol",
+    "Botox", "Hamlet", "Monopoly", "Scrabble", "Lego", "Barbie", "Oreo", "Pepsi", "Guinness",
+)  # fmt: skip
 _KINDS = ("Pro", "Max", "Plus", "Mini", "2", "11", "X", "Premium", "Cloud", "One", "S", "Lite")
 _HOME = {"en": "en_US", "de": "de_DE", "es": "es_ES", "fr": "fr_FR", "it": "it_IT", "nl": "nl_NL", "pt": "pt_BR"}  # fmt: skip
 
@@ -91,7 +109,7 @@ class Maker:
             "r": self._product,
             "j": partial(self._job, language),
             "s": partial(self._street, language),
-            "w": partial(self._rng.choice, _DAYS),
+            "w": partial(self._rng.choice, _days(language)),
         }
         make = makers.get(slot)
         return [(make() if make else self._number(slot), _LABEL.get(slot, ""))]
@@ -102,7 +120,7 @@ class Maker:
         if draw < _AT_HOME:
             return people.get(_HOME[language], self._nobody)
         own = [locale for locale in self._locales if locale.startswith(language)]
-        return people[rng.choice(own if draw < _SAME_LANGUAGE else self._locales)]
+        return people[rng.choice(own if own and draw < _SAME_LANGUAGE else self._locales)]
 
     def _person(self, slot: str, language: str) -> str:
         rng, people = self._rng, self._people(language)
@@ -225,6 +243,11 @@ def templates() -> list[tuple[str, str]]:
         elif line and not line.startswith("# "):
             found.append((language, line.replace("\\n", "\n").replace("\\t", "\t")))
     return found
+
+
+def _days(language: str) -> Sequence[str]:
+    own = _OTHER_DAYS.get(language)
+    return own.split() if own else _DAYS
 
 
 _VOWELS, _CONSONANTS = "aeiou", "bcdfghjklmnprstvwz"
