@@ -10,6 +10,8 @@ Rules:
   belongs to this call and these arguments, is in time, and was not used.
 * An answer is used once. Where the tool then waits for an event of its own and the step is run
   again, it is still the same call, and the same answer.
+* Where a step is run again after a call that was answered and made, that call is not made again: it
+  gives what it gave.
 * Nobody answered in time: refused.
 * Outside a step there is nobody to ask here: the guard's approver is next.
 """
@@ -17,6 +19,7 @@ Rules:
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from hashlib import blake2b
 
@@ -34,6 +37,27 @@ _TAG = 10
 """Bytes that name a call: 80 bits, against all the calls that wait at one time."""
 
 
+MAX_MADE = 256
+"""Results of answered calls that a session keeps, for steps that are run again."""
+
+
+class Replayed(BaseException):
+    """This call was answered and made when its step ran before. `result` is what it gave."""
+
+    def __init__(self, result: object) -> None:
+        super().__init__()
+        self.result = result
+
+
+class _Made(OrderedDict[str, object]):
+    """Results by answer, the oldest forgotten first."""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        super().__setitem__(key, value)
+        while len(self) > MAX_MADE:
+            self.popitem(last=False)
+
+
 class Question:
     """What one guard may have to ask about one call. Costs next to nothing until it must."""
 
@@ -49,6 +73,7 @@ class Question:
 
         Raises:
             WaitingForEvent: There is none yet: the step is left, and run again when there is.
+            Replayed: This very call was answered and made before.
         """
         step = current_step()
         if step is None:
@@ -66,7 +91,20 @@ class Question:
             )
         except TimeoutError:
             return Answer(choice=Choice.REJECT, id=request.id, message="nobody answered in time")
-        return self._read(answer)
+        words = self._read(answer)
+        made = self._made()
+        if self._used in made:
+            raise Replayed(made[self._used])
+        return words
+
+    def keep(self, result: object) -> object:
+        """Remember what an answered call gave: its step may be run again for another call."""
+        if self._used:
+            self._made()[self._used] = result
+        return result
+
+    def _made(self) -> _Made:
+        return self._event.session.state((self._guard, _Made), _Made)
 
     def reopen(self) -> None:
         """The call that was answered waits for something: it will be begun anew."""

@@ -219,7 +219,8 @@ def _prepare(
     if frame is not None:
         given, _ = frame.given
         return given[0] if given else run(*args, **kwargs)
-    nodes = run(*args, **kwargs)
+    with inside(pipeline, guard):
+        nodes = run(*args, **kwargs)
     if _screens_itself(pipeline, guard):
         return nodes
     return _screened(guard, nodes, IngestionReport())
@@ -232,6 +233,8 @@ async def _arun(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
+    if running(pipeline, guard) is not None:
+        return await run(*args, **kwargs)
     with Scope(guard):
         if _screens_itself(pipeline, guard):
             return await run(*args, **kwargs)

@@ -34,7 +34,7 @@ from hauberk.events import Event, Stage
 from hauberk.flows import Refused, acall_apart, arun_tool, call_within, run_tool, time_limit
 from hauberk.guard import Guard
 from hauberk.structure import MAX_DEPTH
-from hauberk_llama_index._approval import Question
+from hauberk_llama_index._approval import Question, Replayed
 from hauberk_llama_index._codecs import OutputCodec
 from hauberk_llama_index._events import WaitingForEvent
 from hauberk_llama_index._layers import Layer, Layers, Run
@@ -171,8 +171,11 @@ async def acall_tool(
             raise
 
     if result is None:
-        result = await arun_tool(guard, event, run, OutputCodec(wish.name), question.ask)
-    return wish.refusal(result.text) if isinstance(result, Refused) else result
+        try:
+            result = await arun_tool(guard, event, run, OutputCodec(wish.name), question.ask)
+        except Replayed as replayed:
+            return replayed.result
+    return question.keep(wish.refusal(result.text) if isinstance(result, Refused) else result)
 
 
 def _unfit(guard: Guard, wish: Wish, event: Event) -> Refused | None:
