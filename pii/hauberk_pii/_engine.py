@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import re
 import threading
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, cast
 
 import spacy
@@ -256,6 +257,9 @@ class WindowedEnhancer(LemmaContextAwareEnhancer):
         """Better scores for those results that have a word of their recognizer before them."""
         check_findings(len(raw_results))
         certain, open_ = _by_need(raw_results, recognizers)
+        if open_ and not context:
+            far, open_ = _by_words(text, open_, recognizers)
+            certain += far
         if not open_:
             return certain
         if isinstance(nlp_artifacts, LazyArtifacts):
@@ -292,6 +296,38 @@ def _by_need(
         owner = result.recognition_metadata[RecognizerResult.RECOGNIZER_IDENTIFIER_KEY]
         (open_ if result.score < best and owner in telling else certain).append(result)
     return certain, open_
+
+
+def _by_words(
+    text: str, results: list[RecognizerResult], recognizers: list[EntityRecognizer]
+) -> tuple[list[RecognizerResult], list[RecognizerResult]]:
+    """Those that no context word of their recognizer is near to, and the others.
+
+    A context word counts wherever it is a part of a word before the match, so it must be a part of the
+    text there. Most texts hold none, and need not be split into words at all.
+    """
+    low = text.lower()
+    if len(low) != len(text):  # offsets would be off: a letter with two letters for its small form
+        return [], results
+    owners = {recognizer.id: recognizer for recognizer in recognizers}
+    places: dict[str, list[int]] = {}
+    far: list[RecognizerResult] = []
+    near: list[RecognizerResult] = []
+    for result in results:
+        owner = result.recognition_metadata[RecognizerResult.RECOGNIZER_IDENTIFIER_KEY]
+        if owner not in places:
+            found = _context_of(tuple(owners[owner].context or ())).finditer(low)
+            places[owner] = [match.start() for match in found]
+        at = bisect_left(places[owner], result.start - _MAX_WINDOW - 2 * _MAX_CHUNK)
+        reach = result.start + _WINDOW + 2 * _MAX_CHUNK
+        is_near = at < len(places[owner]) and places[owner][at] <= reach
+        (near if is_near else far).append(result)
+    return far, near
+
+
+@lru_cache(maxsize=256)
+def _context_of(words: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(sorted({re.escape(word.lower()) for word in words})))
 
 
 # Both start where a chunk starts and never go back: linear in the text.

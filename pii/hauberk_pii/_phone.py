@@ -8,13 +8,15 @@ Rules:
 * libphonenumber gives up on a text after 65,535 tries and reports nothing more. Here it does not:
   candidates are bounded, so a text costs time in proportion to its length.
 """
-# ruff: noqa: ARG002 - Presidio asks for these parameters
+# ruff: noqa: ARG002, SLF001 - Presidio asks for these parameters; libphonenumber's steps are private
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from functools import cache
+from typing import Any, NamedTuple
 
 import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
@@ -23,6 +25,8 @@ from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
 from hauberk_pii._results import result_of
+
+steps: Any = phonenumbers.phonenumbermatcher
 
 
 class WindowedPhoneRecognizer(PhoneRecognizer):
@@ -63,36 +67,118 @@ class WindowedPhoneRecognizer(PhoneRecognizer):
             ]
         )
 
-    def _numbers(self, run: str) -> set[tuple[int, int]]:
+    def _numbers(self, text: str) -> set[tuple[int, int]]:
         """Numbers of all regions in a run."""
+        run = _Run(text)
         found: set[tuple[int, int]] = set()
         for region in self.supported_regions:
-            found |= {
-                (match.start, match.end) for match in _Matcher(run, region, self.leniency or 0)
-            }
+            found |= set(run.numbers(region))
             if len(found) == 1:
                 ((start, end),) = found
                 # Nothing left that could belong to a number: the other regions can only find
                 # parts of this one, which Presidio drops.
-                if not self._BEGINS.search(run, 0, start) and not self._BEGINS.search(run, end):
+                if not self._BEGINS.search(text, 0, start) and not self._BEGINS.search(text, end):
                     break
         return found
 
 
-class _Matcher(phonenumbers.PhoneNumberMatcher):
-    """libphonenumber's matcher, which never gives up and does not parse what cannot be a number."""
+class _Group(NamedTuple):
+    """A part of a candidate that may be a number in some region."""
 
-    def __init__(self, text: str, region: str, leniency: int) -> None:
-        super().__init__(text, region, leniency=leniency, max_tries=sys.maxsize)
-        # Without validation, more than national numbers is found.
-        self._region = region if leniency >= phonenumbers.Leniency.VALID else None
+    start: int
+    text: str
+    digits: str | None
+    """Its digits; None when the parser must say what they are."""
 
-    def _parse_and_verify(
-        self, candidate: str, offset: int
-    ) -> phonenumbers.PhoneNumberMatch | None:
-        if self._region is not None and not may_be_number(candidate, self._region):
+
+class _Run:
+    """libphonenumber's search, where everything that is the same in all regions is done once.
+
+    The steps are those of `PhoneNumberMatcher` (phonenumbers 9), which judges each number still.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._judge = phonenumbers.PhoneNumberMatcher(
+            text, None, leniency=phonenumbers.Leniency.VALID, max_tries=sys.maxsize
+        )
+        self._candidates: dict[int, tuple[int, list[_Group]] | None] = {}
+
+    def numbers(self, region: str) -> Iterator[tuple[int, int]]:
+        """Where numbers are that are valid when they are dialled in a region."""
+        national, abroad = _national(region)
+        self._judge.preferred_region = region
+        at = 0
+        while (candidate := self._candidate(at)) is not None:
+            at, groups = candidate
+            for start, text, digits in groups:
+                if digits is not None and not (national.match(digits) or abroad.match(digits)):
+                    continue
+                if self._judge._parse_and_verify(text, start) is not None:
+                    at = start + len(text)
+                    yield start, at
+                    break
+
+    def _candidate(self, at: int) -> tuple[int, list[_Group]] | None:
+        """The first candidate at or after a place: where it ends, and what may be a number in it."""
+        if at not in self._candidates:
+            self._candidates[at] = self._found(at)
+        return self._candidates[at]
+
+    def _found(self, at: int) -> tuple[int, list[_Group]] | None:
+        match = steps._PATTERN.search(self._text, at)
+        if match is None:
             return None
-        return super()._parse_and_verify(candidate, offset)
+        start = match.start()
+        candidate = _cut(match[0], steps._SECOND_NUMBER_START_PATTERN)
+        return start + len(candidate), [
+            _Group(start + offset, text, _digits_of(text))
+            for offset, text in self._groups(candidate, start)
+            if self._may_stand(text, start + offset)
+        ]
+
+    def _groups(self, candidate: str, start: int) -> Iterator[tuple[int, str]]:
+        """A candidate, then its inner parts, in the order in which they are tried."""
+        if steps._SLASH_SEPARATED_DATES.search(candidate):
+            return
+        if steps._TIME_STAMPS.search(candidate) and steps._TIME_STAMPS_SUFFIX.match(
+            self._text[start + len(candidate) :]
+        ):
+            return
+        yield 0, candidate
+        end = steps._UNWANTED_END_CHAR_PATTERN
+        for inner in steps._INNER_MATCHES:
+            match, first = inner.search(candidate), True
+            while match is not None:
+                if first:
+                    yield 0, _cut(candidate[: match.start()], end)
+                    first = False
+                yield match.start(1), _cut(match[1], end)
+                match = inner.search(candidate, match.start() + 1)
+
+    def _may_stand(self, text: str, start: int) -> bool:
+        """Whether a number may be written like this at this place."""
+        if not steps.fullmatch(steps._MATCHING_BRACKETS, text) or steps._PUB_PAGES.search(text):
+            return False
+        before = self._text[start - 1 : start]
+        if before and not steps._LEAD_PATTERN.match(text) and self._continues(before):
+            return False
+        after = self._text[start + len(text) : start + len(text) + 1]
+        return not (after and self._continues(after))
+
+    def _continues(self, char: str) -> bool:
+        judge = self._judge
+        return judge._is_invalid_punctuation_symbol(char) or judge._is_latin_letter(char)
+
+
+def _cut(text: str, pattern: re.Pattern[str]) -> str:
+    match = pattern.search(text)
+    return text if match is None else text[: match.start()]
+
+
+def _digits_of(text: str) -> str | None:
+    # Signs that begin an extension or an international number are the parser's business.
+    return _NO_DIGIT.sub("", text) if _PLAIN.fullmatch(text) else None
 
 
 def may_be_number(candidate: str, region: str) -> bool:
@@ -102,12 +188,9 @@ def may_be_number(candidate: str, region: str) -> bool:
         >>> may_be_number("2024-118", "US"), may_be_number("212-555-0123", "US")
         (False, True)
     """
-    # Signs that begin an extension or an international number are the parser's business.
-    if _PLAIN.fullmatch(candidate) is None:
-        return True
+    digits = _digits_of(candidate)
     national, abroad = _national(region)
-    digits = _NO_DIGIT.sub("", candidate)
-    return national.match(digits) is not None or abroad.match(digits) is not None
+    return digits is None or bool(national.match(digits) or abroad.match(digits))
 
 
 @cache
@@ -116,16 +199,32 @@ def _national(region: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     own = PhoneMetadata.metadata_for_region(region)
     shared = COUNTRY_CODE_TO_REGION_CODE.get(own.country_code or 0, ()) if own else ()
     known = [m for m in map(PhoneMetadata.metadata_for_region, shared) if m is not None]
-    patterns = [m.general_desc.national_number_pattern for m in known if m.general_desc]
+    patterns = [pattern for metadata in known for pattern in _kinds(metadata)]
     # Parsing knows the rules of the region, and of the one that is first for its country code.
     if own is None or not known or not (_only_shortens(own) and _only_shortens(known[0])):
         return _ANY, _ANY
     before = _stripped(own, known[0])
-    number = "|".join(pattern or "" for pattern in patterns)
     return (
-        re.compile(rf"{before}(?:{number})\Z", re.ASCII),
-        re.compile(own.international_prefix or ""),
+        re.compile(rf"{before}(?:{'|'.join(patterns)})\Z", re.ASCII),
+        # What is taken for a call abroad goes on with a country code, which never begins with 0.
+        re.compile(rf"(?:{own.international_prefix})[1-9]\d{{{_SHORTEST - 1},}}\Z"),
     )
+
+
+def _kinds(metadata: PhoneMetadata) -> Iterator[str]:
+    """Patterns of the kinds of numbers one of which a valid number is."""
+    for kind in _KINDS:
+        described = getattr(metadata, kind)
+        if described is not None and described.national_number_pattern:
+            yield described.national_number_pattern
+
+
+_KINDS = (
+    "fixed_line", "mobile", "premium_rate", "toll_free", "shared_cost", "voip", "personal_number",
+    "pager", "uan", "voicemail",
+)  # fmt: skip
+_SHORTEST = 5
+"""Fewest digits of a valid number with its country code."""
 
 
 def _stripped(own: PhoneMetadata, main: PhoneMetadata) -> str:
