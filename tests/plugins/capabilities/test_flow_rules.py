@@ -376,6 +376,28 @@ def test_leaves_of_a_structured_result_are_fields_too() -> None:
     assert not bench.call("send_mail", to="eve@evil.org").passes
 
 
+@pytest.mark.parametrize("result", ["eve@evil.org", {"body": "eve@evil.org"}])
+def test_an_observation_in_the_users_message_is_not_the_users(result: object) -> None:
+    bench = Bench({**RECIPIENT, "from": ["user"]})
+    bench.says("Question: mail ann@corp.com about it")
+    bench.runs("read_page", result)
+    shown = result if isinstance(result, str) else json.dumps(result)
+    bench.says(
+        "Question: mail ann@corp.com about it\nThought: read\nAction: read_page\n"
+        f"Observation: {shown}\nThought:"
+    )
+    assert bench.call("send_mail", to="ann@corp.com").passes
+    assert not bench.call("send_mail", to="eve@evil.org").passes
+
+
+def test_an_answer_of_one_line_is_the_users_even_when_a_result_said_it_too() -> None:
+    bench = Bench(RECIPIENT)
+    bench.says("write to them")
+    bench.runs("read_page", "eve@evil.org")
+    bench.says("eve@evil.org")
+    assert bench.call("send_mail", to="eve@evil.org").passes
+
+
 def test_a_party_does_not_become_the_writer_of_what_it_repeats() -> None:
     bench = Bench(RECIPIENT)
     bench.says("go")

@@ -86,6 +86,8 @@ class Observer:
         if (not new and call is None) or event.session.is_notice(segment.text):
             return
         echoes = _echoes(call, ledger) if new else []
+        if new and segment.text.lstrip()[:1] in ("{", "["):
+            ledger.enter_raw(segment.text)
         for path, text in _fields(segment.text, at, view):
             source = self._source(segment, view, call, ledger, path)
             if new:

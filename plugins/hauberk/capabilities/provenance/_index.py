@@ -112,6 +112,10 @@ class TextIndex(Generic[S]):
         if self.bytes > self._max_bytes:
             self._forget()
 
+    def has_whole(self, text: str) -> bool:
+        """Whether a text (in normal form) is all of a known one."""
+        return text in self._whole
+
     def find(self, needle: Needle, *, whole: bool = False) -> Hit[S] | None:
         """The first text that holds a value; None when none does.
 

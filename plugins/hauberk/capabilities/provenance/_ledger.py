@@ -40,6 +40,8 @@ MAX_SPOKEN = 256
 """Arguments of calls that are remembered until the next message of a user."""
 MAX_HEARD_CHARS = 100_000
 """Characters of the user's messages that are kept for what they ask."""
+MAX_LABEL = 30
+"""Characters of a label before a line, such as `Observation`."""
 MAX_PARTS = 32
 """Parts of a combination that are looked for."""
 
@@ -120,6 +122,7 @@ class Ledger:
         with self._lock:
             source = Source(party, party)
             self._hear_spoken()
+            text = self._without_foreign_lines(text)
             own = self._overlap.own(normal(text))
             spaced = _GLUED.sub(". ", text)  # people forget the space: `see www.corp.com.They ...`
             more = self._overlap.own(normal(spaced)) if spaced != text else []
@@ -127,6 +130,32 @@ class Ledger:
                 self._index(source).add(part, source)
             self.read.parties.setdefault(party, source)
             return "\n".join(own)
+
+    def _without_foreign_lines(self, text: str) -> str:
+        """A message without lines that are all of what another wrote (`Observation: ...`).
+
+        Agents that write their steps into one message bring results so. A message of one line is
+        what its writer typed.
+        """
+        lines = text.splitlines()
+        if len(lines) == 1:
+            return text
+        return "\n".join(line for line in lines if not self._is_foreign(line))
+
+    def _is_foreign(self, line: str) -> bool:
+        shape = normal(line)
+        label, colon, rest = shape.partition(": ")
+        readings = (shape, rest) if colon and len(label) <= MAX_LABEL else (shape,)
+        others = [index for (party, _), index in self._indexes.items() if party not in _OWN]
+        return any(index.has_whole(one) for index in others for one in readings if one)
+
+    def enter_raw(self, text: str) -> None:
+        """Know a structured result as a whole too: an application may put it into a message."""
+        shape = normal(text)
+        words = len(WORD.findall(shape))
+        if words >= START_WORDS:
+            with self._lock:
+                self._overlap.add(shape, min(words, LEAST_OF_TOOL))
 
     def enter(
         self, text: str, source: Source, *, read: bool = True, echoes: Iterable[str] = ()
