@@ -11,6 +11,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any, TypeVar, cast
 
 from langchain_core.messages import (
@@ -63,7 +64,7 @@ def change_message(message: M, change: Change) -> M:
     """A message with every text passed through `change`; itself when none changed."""
     if isinstance(message.content, str) and _plain(message):
         text = change(_CONTENT, message.content)
-        return message if text is message.content else message.model_copy(update={"content": text})
+        return message if text is message.content else _with_content(message, text)
     update: dict[str, Any] = {}
     _put(update, "content", message.content, change_blocks(message.content, change, path=_CONTENT))
     if isinstance(message, AIMessage):
@@ -153,6 +154,14 @@ def reported_usage(output: Mapping[str, Any] | None) -> Usage | None:
 _OF_TOOLS = (ToolMessage, FunctionMessage)
 """Their name is that of a tool; everyone else's is that of a person or an agent."""
 _CONTENT: Path = ("content",)
+
+
+def _with_content(message: M, text: str) -> M:
+    """A copy with another content: half the time of `model_copy`, which looks at every field."""
+    new = copy(message)
+    new.__dict__["content"] = text
+    new.__pydantic_fields_set__.add("content")
+    return new
 
 
 def _put(update: dict[str, Any], field: str, old: object, new: object) -> None:

@@ -24,8 +24,8 @@ LITERAL = "LITERAL"
 _OPEN = ("<", "&lt;", "\\u003c")
 _CLOSE = (">", "&gt;", "\\u003e")
 _SEPARATOR = ("_", " ", "-", "\\_")
-_SIGN = re.compile(r"[0-9A-Za-z](?:_|\\_|[ \-])[1-9]")
-"""In every spelling, and in few other texts."""
+_SIGN = re.compile(r"[<&\\]|_[1-9]")
+"""In every spelling - what opens one, or the end of a bare one - and in few other texts."""
 _DIGITS = 9
 """Most digits of a number: a billion values in one session."""
 
