@@ -64,7 +64,7 @@ NOTHING = [
     "Will you be there? May I? Mark the box. Hope so.",
     "i love pizza, pasta and tacos lol omg brb",
     "how do i reset my pasword? teh app dosnt wrok plz hlep",
-    '{"status": "Shipped", "carrier": "DHL", "color": "Navy", "category": "Kitchen"}',
+    '{"status": "Shipped", "carrier": "DHL", "color": "Navy"}',
     "Please Reset Your Password Within 24 Hours",
     "write to jane.doe@example.com or @janedoe, see https://example.com/Jane/Doe",
     "user_name John_Doe2 X1 ", "漢字 Иван Петров Ελλάδα", "", " \n ", "1234 + 56", "...",
