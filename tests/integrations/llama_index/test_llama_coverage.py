@@ -12,7 +12,7 @@ from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.tools import FunctionTool, QueryEngineTool
 from llama_index.core.workflow import StartEvent, StopEvent, Workflow, step
 
-from hauberk import Guard, Stage
+from hauberk import Decision, Event, Guard, Stage
 from hauberk.coverage import Coverage, Covered
 from hauberk_llama_index import (
     HauberkCallbackHandler,
