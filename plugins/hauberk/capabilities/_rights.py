@@ -5,6 +5,7 @@ Rules:
   then its own. A call must be within every link of the chain.
 * Asking for more than the parent has is refused, and recorded, when the child is made.
 * Whether a pattern is within another one is decided sign by sign. What is not surely within is more.
+  To the agent itself a glob is a choice among the policy's tools.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hauberk.capabilities._names import covers, matcher, shown
+from hauberk.capabilities._names import covers, is_plain, matcher, shown
 from hauberk.capabilities._outcome import finding
 from hauberk.capabilities._roles import RoleBook
 from hauberk.decisions import Decision, Severity
@@ -42,7 +43,7 @@ def widened(asked: Rights, parents: tuple[Rights, ...], roles: frozenset[str]) -
 
     Args:
         asked: The rights of the child.
-        parents: The chain above it, the policy's own rights first.
+        parents: The chain above it.
         roles: The roles in force in the parent's session.
     """
     for parent in parents:
@@ -50,7 +51,7 @@ def widened(asked: Rights, parents: tuple[Rights, ...], roles: frozenset[str]) -
             return f"{asked.access} access, which its parent has not"
         for tool in () if parent.tools is None else asked.tools or ():
             if not any(covers(pattern, tool) for pattern in parent.tools or ()):
-                return f"the tool {shown(tool)}, which its parent has not"
+                return f"the tool {_named(tool)}, which its parent has not"
     if asked.roles is not None and not asked.roles <= roles:
         return f"the role {shown(min(asked.roles - roles))}, which its parent has not"
     return None
@@ -71,7 +72,7 @@ def delegated(
             remedy="Switch it on.",
         )
     roles = RoleBook(policy).roles_of(parent)
-    more = widened(asked, (rights_of(policy), *parent.rights), roles)
+    more = _beyond(asked, policy) or widened(asked, parent.rights, roles)
     if more is None:
         return parent.delegated(agent=agent, rights=asked)
     reason = f"the agent {shown(agent)} asks for {more}"
@@ -79,6 +80,15 @@ def delegated(
     return replace(Decision.deny(reason, findings=[found]), plugin="capabilities")
 
 
-def rights_of(policy: CapabilitiesPolicy) -> Rights:
-    """What a policy gives to the agent itself."""
-    return Rights(tools=tuple(policy.tools), access=policy.access)
+def _beyond(asked: Rights, policy: CapabilitiesPolicy) -> str | None:
+    """What is asked for that the policy gives to nobody. A glob is a choice among its tools."""
+    if asked.access is not None and asked.access.rank > policy.access.rank:
+        return f"{asked.access} access, which its parent has not"
+    for tool in asked.tools or ():
+        if not any(covers(rule, tool) or covers(tool, rule) for rule in policy.tools):
+            return f"the tool {_named(tool)}, which its parent has not"
+    return None
+
+
+def _named(tool: str) -> str:
+    return f"'{tool}'" if is_plain(tool.replace("*", "x").replace("?", "x")) else shown(tool)

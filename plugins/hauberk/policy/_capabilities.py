@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -116,7 +117,12 @@ class Role(Model):
     """Taken away, whichever role gives it."""
 
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
 def _end_of_day(value: object) -> object:
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        value = date.fromisoformat(value)  # its message says what is wrong with it
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time(0), UTC) + timedelta(days=1)
     return value

@@ -250,8 +250,8 @@ def _place(loc: tuple[int | str, ...], data: object) -> tuple[str | int, ...]:
     """The part of pydantic's location that is a place in the data (union branches left out)."""
     at: list[str | int] = []
     here: object = data
-    # A validator of a whole model is a branch too.
-    loc = tuple(part for part in loc if not str(part).startswith("function-"))
+    # A validator of a whole model, and a word in place of one, are branches too.
+    loc = tuple(part for part in loc if not str(part).startswith(("function-", "literal[")))
     for index, part in enumerate(loc):
         if isinstance(here, Mapping):
             named = cast("Mapping[object, object]", here)

@@ -65,7 +65,7 @@ BAD = [
         "injection.user.att",
         "Did you mean 'at'?",
     ),
-    ("version: 1\nzzz: 1\n", 2, "zzz", "Known: audit, budget"),
+    ("version: 1\nzzz: 1\n", 2, "zzz", "Known: approval, audit"),
     ("version: 1\nlimits:\n  max_segments: many\n", 3, "limits.max_segments", "valid integer"),
     ("version: 1\npii: 3\n", 2, "pii", "must be a mapping"),
     ("version: 1\npii:\n", 2, "pii", "`pii: off`"),

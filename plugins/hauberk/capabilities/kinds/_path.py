@@ -63,7 +63,12 @@ def _text(value: object) -> str | None:
 
 
 def _resolved(text: str, base: str | None) -> str:
-    return os.path.realpath(text if base is None else os.path.join(base, text))  # noqa: PTH118 - texts
+    """The path without links. Raises OSError for one that cannot be followed: a circle, a file as a folder."""
+    path = text if base is None else os.path.join(base, text)  # noqa: PTH118 - texts
+    try:
+        return os.path.realpath(path, strict=True)
+    except FileNotFoundError:  # a file that is to be made
+        return os.path.realpath(path)
 
 
 def _is_below(path: str, root: str) -> bool:
