@@ -6,6 +6,9 @@ Rules:
 * `block` refuses and ends the session; `quarantine` puts a notice in the text's place; `flag` only
   records. A text that passes a bound is refused, whatever the action.
 * Each text is analysed once per session: verdicts are kept by text and kind of origin, within a bound.
+* Rules first, then the classifier, then bigger detectors, each only where the one before is not
+  certain. A text that a detector failed on is refused (or passed on, where the policy says so) and is
+  asked about again the next time.
 * Links of a completion are judged as the policy says for exfiltration; arguments of tool calls are
   not, as nobody is shown them. Links of the prompt's own user and developer may be repeated.
 * Findings and notices name rules and places, never the text.
@@ -14,12 +17,14 @@ Rules:
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from threading import Lock
 
 from hauberk.decisions import Decision, Finding
 from hauberk.events import Event, Stage
+from hauberk.injection._cascade import Suspect, asettle, settle
 from hauberk.injection._exfiltration import (
     LinkFilter,
     LinkRules,
@@ -27,10 +32,12 @@ from hauberk.injection._exfiltration import (
     links_of,
     may_hold_link,
 )
+from hauberk.injection._reading import Reader
 from hauberk.injection._rules import RulePack, load_pack
 from hauberk.injection._screen import CLEAR, Verdict, screen, too_long
 from hauberk.injection._urls import host_name
-from hauberk.policy import InjectionPolicy, Screen, ScreenAction
+from hauberk.injection.detectors import AsyncDetector, Detector, Layer, load_layers
+from hauberk.policy import InjectionPolicy, Levels, Screen, ScreenAction
 
 MAX_VERDICT_CHARS = 1_000_000
 """Characters of the texts whose verdicts one session remembers: a long conversation. The
@@ -43,7 +50,20 @@ MAX_LINKS = 1000
 """Links remembered of one prompt. Others than these may not be repeated."""
 
 _PASS = Decision.allow()
+_NONE: dict[str, Verdict] = {}
 _OWN = frozenset(("user", "developer"))
+
+
+_Found = list[tuple[int, Screen, Verdict]]
+
+
+@dataclass(slots=True)
+class _Work:
+    """One event half-way: what is settled, and what the detectors are still to be asked about."""
+
+    found: _Found
+    """Index of the segment, how it is screened, and what was found."""
+    open: list[tuple[int, Screen, Suspect]]
 
 
 class _Memory:
@@ -55,16 +75,26 @@ class _Memory:
         self.verdicts: dict[str, dict[str, Verdict]] = {}
         """By kind of origin, then by text. A text remembers its own hash, so that a history which
         comes again at each turn costs a look-up for each text."""
+        self.linkless: set[str] = set()
+        """Texts of the application's own that hold no link."""
         self._chars = 0
 
     def put(self, kind: str, text: str, verdict: Verdict) -> None:
         with self._lock:
-            self._chars += len(text)
-            if self._chars > MAX_VERDICT_CHARS:
-                self.verdicts = {}
-                self._chars = len(text)
-            if len(text) <= MAX_VERDICT_CHARS:
+            if self._fits(text):
                 self.verdicts.setdefault(kind, {})[text] = verdict
+
+    def put_linkless(self, text: str) -> None:
+        with self._lock:
+            if self._fits(text):
+                self.linkless.add(text)
+
+    def _fits(self, text: str) -> bool:
+        self._chars += len(text)
+        if self._chars > MAX_VERDICT_CHARS:
+            self.verdicts, self.linkless = {}, set()
+            self._chars = len(text)
+        return self._chars <= MAX_VERDICT_CHARS
 
     def links(self, call: str) -> frozenset[str]:
         """The links that the answer to a prompt may repeat."""
@@ -100,15 +130,30 @@ class InjectionPlugin:
         {Stage.PROMPT, Stage.COMPLETION, Stage.TOOL_RESULT, Stage.RETRIEVAL, Stage.INGEST}
     )
 
-    def __init__(self, policy: InjectionPolicy, *, pack: RulePack | None = None) -> None:
-        """Load the rules.
+    def __init__(
+        self,
+        policy: InjectionPolicy,
+        *,
+        pack: RulePack | None = None,
+        detectors: Iterable[Detector | AsyncDetector | Layer] = (),
+    ) -> None:
+        """Load the rules, the classifier and the detectors.
 
         Args:
             policy: How texts of each origin are screened.
             pack: Other rules than those that ship with hauberk.
+            detectors: More detectors, asked after those of the policy; as layers where they need
+                other limits than the default ones.
+
+        Raises:
+            MissingExtraError: The policy names a detector whose extra is not installed.
+            PolicyError: A model of the policy cannot be loaded.
         """
         self._policy = policy
         self._pack = pack or load_pack()
+        self._classifier = None if policy.classifier is False else _load_classifier()
+        more = (d if isinstance(d, Layer) else Layer(detector=d) for d in detectors)
+        self._layers: Sequence[Layer] = (*load_layers(policy.detectors), *more)
         screens = {"user": policy.user, "tool": policy.tool, "document": policy.document}
         self._screens = {k: s for k, s in screens.items() if s.action is not ScreenAction.OFF}
         self._hosts = tuple(host for one in policy.allowed_hosts if (host := host_name(one)))
@@ -118,21 +163,46 @@ class InjectionPlugin:
         memory = event.session.state(self, _Memory)
         if event.stage is Stage.COMPLETION:
             return self._inspect_answer(event, memory)
+        work = self._screened(event, memory)
+        if work.open:
+            settle([suspect for _, _, suspect in work.open], self._layers)
+        return _concluded(event, memory, work)
+
+    async def ainspect(self, event: Event) -> Decision:
+        """The same decision; detectors are awaited."""
+        memory = event.session.state(self, _Memory)
+        if event.stage is Stage.COMPLETION:
+            return self._inspect_answer(event, memory)
+        work = self._screened(event, memory)
+        if work.open:
+            await asettle([suspect for _, _, suspect in work.open], self._layers)
+        return _concluded(event, memory, work)
+
+    def _screened(self, event: Event, memory: _Memory) -> _Work:
         if event.stage is Stage.PROMPT:
             self._remember_links(event, memory)
-        found: list[tuple[int, Screen, Verdict]] = []
+        work = _Work([], [])
         verdicts = memory.verdicts
         for index, segment in enumerate(event.segments):
             kind = segment.origin.partition(":")[0]
-            known = verdicts.get(kind)
-            if known is not None and known.get(segment.text) is CLEAR:
+            verdict = verdicts.get(kind, _NONE).get(segment.text)
+            if verdict is CLEAR:
                 continue
             how = self._screens.get(kind)
             if how is None or not segment.text:
                 continue
-            if (verdict := self._verdict(memory, kind, segment.text)) is not CLEAR:
-                found.append((index, how, verdict))
-        return _decide(event, found) if found else _PASS
+            if verdict is not None:
+                work.found.append((index, how, verdict))
+                continue
+            suspect = self._suspect(kind, segment.text)
+            if self._layers and suspect.is_grey:
+                work.open.append((index, how, suspect))
+                continue
+            verdict = suspect.verdict()
+            memory.put(kind, segment.text, verdict)
+            if verdict is not CLEAR:
+                work.found.append((index, how, verdict))
+        return work
 
     def open_stream(self, event: Event, *, json_string: bool) -> LinkFilter | None:
         """A filter that takes links out of one streamed text; None where none are taken out."""
@@ -171,27 +241,63 @@ class InjectionPlugin:
         return LinkRules(allowed_hosts=self._hosts, known=memory.links(event.call), least=least)
 
     def _remember_links(self, event: Event, memory: _Memory) -> None:
-        own = [segment.text for segment in event.segments if segment.origin in _OWN]
-        found = frozenset(chain.from_iterable(map(links_of, own)))
+        linkless, found = memory.linkless, set[str]()
+        for segment in event.segments:
+            if segment.text in linkless or segment.origin not in _OWN:
+                continue
+            links = links_of(segment.text)
+            found |= links
+            if not links:
+                memory.put_linkless(segment.text)
         if found:
-            memory.add_links(event.call, found)
+            memory.add_links(event.call, frozenset(found))
 
-    def _verdict(self, memory: _Memory, kind: str, text: str) -> Verdict:
+    def _suspect(self, kind: str, text: str) -> Suspect:
         if len(text) > self._policy.max_chars:
             limit = too_long(len(text), self._policy.max_chars)
-            return Verdict((limit,), limit.severity, refused=True)
-        verdict = memory.verdicts.get(kind, {}).get(text)
-        if verdict is None:
-            depth = self._policy.max_decode_depth
-            verdict = screen(text, kind, self._pack, max_depth=depth)
-            memory.put(kind, text, verdict)
-        return verdict
+            verdict = Verdict((limit,), limit.severity, refused=True)
+            return Suspect.of("", kind, verdict, None)
+        seen = screen(
+            text,
+            kind,
+            self._pack,
+            max_depth=self._policy.max_decode_depth,
+            classifier=self._classifier,
+        )
+        return Suspect.of(text, kind, seen, self._levels(kind))
+
+    def _levels(self, kind: str) -> Levels | None:
+        levels = self._policy.classifier
+        if levels is False:
+            return None
+        return {"user": levels.user, "tool": levels.tool}.get(kind, levels.document)
 
 
-def _decide(event: Event, found: list[tuple[int, Screen, Verdict]]) -> Decision:
+def _load_classifier() -> Reader:
+    # NumPy takes its time, and `import hauberk` must not.
+    from hauberk.injection.classifier import load_classifier  # noqa: PLC0415
+
+    return load_classifier()
+
+
+def _concluded(event: Event, memory: _Memory, work: _Work) -> Decision:
+    for index, how, suspect in work.open:
+        verdict = suspect.verdict()
+        if not suspect.failures:
+            memory.put(event.segments[index].kind, suspect.text, verdict)
+        if verdict is not CLEAR:
+            work.found.append((index, how, verdict))
+    return _decide(event, sorted(work.found, key=_by_place)) if work.found else _PASS
+
+
+def _by_place(found: tuple[int, Screen, Verdict]) -> int:
+    return found[0]
+
+
+def _decide(event: Event, found: _Found) -> Decision:
     findings = tuple(chain.from_iterable(_placed(verdict, index) for index, _, verdict in found))
     if any(verdict.refused for _, _, verdict in found):
-        return Decision.deny("a text passes a bound of injection screening", findings=findings)
+        return Decision.deny("a text could not be screened", findings=findings)
     acting = {index: how.action for index, how, verdict in found if verdict.worst >= how.at}
     if ScreenAction.BLOCK in acting.values():
         return Decision.deny("prompt injection found", findings=findings, stop=True)

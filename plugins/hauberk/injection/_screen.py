@@ -3,6 +3,7 @@
 Rules:
 * A rule reports where it matched first, in offsets of the text as it came.
 * Rules apply by kind of origin: an order is normal from a user and odd in a document.
+* The classifier, when there is one, reads every view that the rules read, unless they are certain.
 * A text that hides more encodings than are opened is refused by a finding of category `limit`.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 from hauberk.decisions import Finding, Severity
 from hauberk.injection._normalize import DecodeLimitError, views
+from hauberk.injection._reading import CLEAN, Channel, Reader, Reading
 from hauberk.injection._rules import Rule, RulePack
 from hauberk.injection._view import View
 
@@ -27,32 +29,44 @@ class Verdict:
     worst: Severity = Severity.INFO
     """Gravest severity; INFO when there are no findings."""
     refused: bool = False
-    """The text passes a bound: no action of the policy lets it through."""
+    """The text cannot be screened: no action of the policy lets it through."""
+    reading: Reading = CLEAN
+    """How the classifier reads the text, placed in the original. No finding by itself."""
 
 
 CLEAR = Verdict()
 """Nothing found."""
 
+CERTAIN = Severity.HIGH
+"""What the rules find as grave as this needs no second opinion."""
 
-def screen(text: str, kind: str, pack: RulePack, *, max_depth: int) -> Verdict:
-    """What the rules for texts of origin `kind` find in `text`.
+
+def screen(
+    text: str, kind: str, pack: RulePack, *, max_depth: int, classifier: Reader | None = None
+) -> Verdict:
+    """What the rules for texts of origin `kind` find in `text`, and how the classifier reads it.
 
     Args:
         text: Any string.
         kind: `user`, `tool` or `document`.
         pack: The rules.
         max_depth: How many encodings inside each other are opened.
+        classifier: Reads what the rules are not certain of.
     """
     found: dict[int, Finding] = {}
+    reading = CLEAN
+    channel = Channel.of(kind)
     try:
         for view in views(text, max_depth=max_depth):
             _match(view, kind, pack, found)
+            if classifier is not None and _worst(found) < CERTAIN:
+                reading = _worse(reading, view, classifier.read(view.text, channel))
     except DecodeLimitError as error:
         return _beyond(text, error, found)
-    if not found:
+    if not found and not reading.score:
         return CLEAR
     findings = tuple(found[index] for index in sorted(found))
-    return Verdict(findings, max(finding.severity for finding in findings))
+    return Verdict(findings, _worst(found), reading=reading)
 
 
 def too_long(length: int, limit: int) -> Finding:
@@ -63,6 +77,15 @@ def too_long(length: int, limit: int) -> Finding:
         severity=Severity.HIGH,
         explanation=f"the text has {length} characters; no more than {limit} are screened",
     )
+
+
+def _worst(found: dict[int, Finding]) -> Severity:
+    return max((finding.severity for finding in found.values()), default=Severity.INFO)
+
+
+def _worse(known: Reading, view: View, new: Reading) -> Reading:
+    """The more suspicious of two readings; the new one's place is in its view."""
+    return known if new.score <= known.score else Reading(new.score, *view.span(new.start, new.end))
 
 
 def _match(view: View, kind: str, pack: RulePack, found: dict[int, Finding]) -> None:

@@ -16,7 +16,15 @@ from hauberk.policy._capabilities import (
 )
 from hauberk.policy._conditions import TimeWindow, When
 from hauberk.policy._constraints import Constraint
-from hauberk.policy._injection import InjectionPolicy, Screen, ScreenAction, SeverityName
+from hauberk.policy._injection import (
+    ClassifierPolicy,
+    DetectorPolicy,
+    InjectionPolicy,
+    Levels,
+    Screen,
+    ScreenAction,
+    SeverityName,
+)
 from hauberk.policy._limits import LimitsPolicy
 from hauberk.policy._load import load_policy
 from hauberk.policy._model import PluginPolicy, Policy
@@ -31,9 +39,12 @@ __all__ = [
     "BudgetPolicy",
     "CapabilitiesPolicy",
     "Case",
+    "ClassifierPolicy",
     "Constraint",
     "DenyRule",
+    "DetectorPolicy",
     "InjectionPolicy",
+    "Levels",
     "LimitsPolicy",
     "ModelPrice",
     "NamesModel",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from hauberk.decisions import Severity
-from hauberk.policy._base import Model, Section
+from hauberk.policy._base import Model, OnError, Section
 
 
 class ScreenAction(StrEnum):
@@ -57,6 +57,72 @@ class Screen(Model):
     """Least severity for the action; findings below it only flag."""
 
 
+Score = Annotated[float, Field(ge=0, le=1)]
+
+
+class Levels(Model):
+    """How the scores of a classifier or detector are read. Each is reached from its value on."""
+
+    grey: Score = 0.25
+    """The next detector is asked about the text, if there is one. Below, the text is clean."""
+    suspicious: Score = 0.5
+    """A finding of severity medium."""
+    certain: Score = 0.9
+    """A finding of severity high; no other detector is asked."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.grey <= self.suspicious <= self.certain:
+            raise ValueError("levels must rise: grey <= suspicious <= certain")
+        return self
+
+    def is_grey(self, score: float) -> bool:
+        """Whether a score leaves it open."""
+        return self.grey <= score < self.certain
+
+    def severity(self, score: float) -> Severity | None:
+        """How grave a score is; None when it is no finding."""
+        if score >= self.certain:
+            return Severity.HIGH
+        return Severity.MEDIUM if score >= self.suspicious else None
+
+
+class ClassifierPolicy(Model):
+    """How the built-in classifier's scores are read, by origin of the text.
+
+    Of benign texts of sources that it had not seen, one in a hundred reached 0.5 and one in a
+    thousand 0.9.
+    """
+
+    user: Levels = Levels()
+    tool: Levels = Levels()
+    document: Levels = Levels()
+
+
+class DetectorPolicy(Model):
+    """A bigger detector, asked about what the layers before it leave open."""
+
+    use: Literal["onnx", "transformers"]
+    """What runs it: onnxruntime, or transformers with torch. Both need the extra `models`."""
+    path: str = Field(min_length=1)
+    """Folder of the model on this machine: a sequence classifier as Hugging Face saves it. Nothing
+    is downloaded."""
+    name: str = Field(default="", max_length=64)
+    """Name in findings; the folder's when empty."""
+    attack_labels: tuple[str, ...] = ()
+    """Labels that mean an attack; known names (injection, malicious, jailbreak) when empty."""
+    levels: Levels = Levels(grey=0.2, suspicious=0.5, certain=0.9)
+    """How its scores are read."""
+    timeout_s: float = Field(default=10.0, gt=0)
+    """Longest answer, in seconds."""
+    on_error: OnError = OnError.DENY
+    """What happens to a text when it fails or is late."""
+
+
+def _switched_on(value: object) -> object:
+    return {} if value is True else value
+
+
 class InjectionPolicy(Section):
     """Screening for prompt injection, by origin of the text."""
 
@@ -68,6 +134,13 @@ class InjectionPolicy(Section):
     """What is retrieved or ingested."""
     exfiltration: Screen = Screen()
     """What the model answers: links and images that would carry data away."""
+    classifier: Annotated[
+        ClassifierPolicy | Literal[False],
+        BeforeValidator(_switched_on, json_schema_input_type=ClassifierPolicy | bool),
+    ] = ClassifierPolicy()
+    """The classifier that ships with hauberk, asked where rules are not certain; `off` for rules only."""
+    detectors: tuple[DetectorPolicy, ...] = ()
+    """Bigger detectors, each asked in the grey zone of the one before."""
     allowed_hosts: tuple[str, ...] = ()
     """Hosts that answers may link to, with their subdomains. Links to others that carry data, and
     all images of others, are taken out."""
