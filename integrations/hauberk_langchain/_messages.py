@@ -159,7 +159,7 @@ _CONTENT: Path = ("content",)
 def _with_content(message: M, text: str) -> M:
     """A copy with another content: half the time of `model_copy`, which looks at every field."""
     new = copy(message)
-    new.__dict__["content"] = text
+    vars(new)["content"] = text
     new.__pydantic_fields_set__.add("content")
     return new
 
