@@ -56,7 +56,10 @@ def _bytes(block: DocumentBlock) -> bytes | None:
         found = data.read()
         data.seek(place)
         return found if isinstance(found, bytes) else None
-    return Path(block.path).read_bytes() if block.path else None
+    try:
+        return Path(block.path).read_bytes() if block.path else None
+    except OSError:  # then the model's own code cannot read it either
+        return None
 
 
 def _plain(data: bytes) -> bytes:

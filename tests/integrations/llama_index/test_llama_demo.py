@@ -1,6 +1,7 @@
 """The demo's LlamaIndex half: one line of either door, and the same comes out."""
 
 from dataclasses import replace
+from typing import Any
 
 from hauberk.demo import ATTACKS, HONEST, Trace, run
 from hauberk_llama_index.demo import installed, scenario
@@ -18,7 +19,7 @@ def test_protect_only_and_install_only_have_equal_results() -> None:
         honest=HONEST[::3],
     )
     assert report.as_promised
-    outcomes = [*report.attacks, *report.honest]
+    outcomes: list[Any] = [*report.attacks, *report.honest]
     by_door = {door: [o for o in outcomes if o.framework == door] for door in report.frameworks}
     assert len(by_door["protect"]) >= 4
     for one, other in zip(by_door["protect"], by_door["install"], strict=True):

@@ -117,7 +117,7 @@ async def test_two_tools_of_one_name_are_judged_by_their_name(
 ) -> None:
     ran: list[str] = []
     tools = [
-        FunctionTool.from_defaults(lambda text=which: ran.append(text) or "ran", name="twin")
+        FunctionTool.from_defaults(lambda text=which: _noted(ran, text), name="twin")
         for which in ("first", "last")
     ]
     agent = make(_calls(ToolCall(name="twin")), *tools)
@@ -145,6 +145,11 @@ async def test_a_tool_with_context_and_callback_that_returns_directly(
     assert str(result) == "[withheld]"
 
 
+def _noted(ran: list[str], what: str) -> str:
+    ran.append(what)
+    return what
+
+
 async def _shown(output: Any) -> str:
     return f"seen {output}"
 
@@ -166,7 +171,7 @@ async def test_a_plugin_that_fails_at_a_tool_denies_and_one_that_fails_at_a_mode
     ran: list[str] = []
     for stage, ends in ((Stage.TOOL_CALL, False), (Stage.TOOL_RESULT, False), (Stage.PROMPT, True)):
         ran.clear()
-        tool = FunctionTool.from_defaults(lambda: ran.append("x") or "secret", name="look")
+        tool = FunctionTool.from_defaults(lambda: _noted(ran, "secret"), name="look")
         llm = _calls(ToolCall(name="look"))
         agent = make(llm, tool)
         _guard(agent, kit.guard(Fails(stage)), door)
@@ -174,7 +179,7 @@ async def test_a_plugin_that_fails_at_a_tool_denies_and_one_that_fails_at_a_mode
         assert isinstance(result, BlockedError) is ends
         assert ADDRESS not in f"{result} {llm.seen_text}"
         assert "secret" not in llm.seen_text
-        assert ran == (["x"] if stage is Stage.TOOL_RESULT else [])
+        assert ran == (["secret"] if stage is Stage.TOOL_RESULT else [])
         uninstall()
 
 
@@ -281,7 +286,7 @@ def test_personal_data_in_ids_and_names_is_masked(kit: Any) -> None:
 def test_ids_and_names_that_look_like_it_stay(kit: Any) -> None:
     seen: list[str] = []
 
-    class Reads(kit.Masks):  # type: ignore[misc, name-defined]
+    class Reads(kit.Masks):  # type: ignore[misc]
         def inspect(self, event: Event) -> Decision:
             seen.extend(s.text for s in event.segments)
             return super().inspect(event)  # type: ignore[no-any-return]

@@ -204,7 +204,8 @@ async def test_classes_that_are_made_later_are_guarded(kit: Any) -> None:
         def call(self, *args: Any, **kwargs: Any) -> ToolOutput:
             return super().call(*args, **kwargs)
 
-    llm = LateLLM(replies=["to <EMAIL_1>"])
+    late: Any = LateLLM
+    llm = late(replies=["to <EMAIL_1>"])
     assert llm.chat([ChatMessage(ADDRESS)]).message.content == f"to {ADDRESS}"
     assert LateRetriever().retrieve("x")[0].text == "[withheld]"
     assert LateTool.from_defaults(lambda: "ran", name="late").call().is_error
@@ -217,10 +218,11 @@ def test_a_method_from_a_mixin_is_guarded(kit: Any) -> None:
         def chat(self, messages: Any, **kwargs: Any) -> Any:
             return super().chat(messages, **kwargs)  # type: ignore[misc]
 
-    class Mixed(Shouts, ScriptedLLM):  # type: ignore[misc]
+    class Mixed(Shouts, ScriptedLLM):
         pass
 
-    llm: Any = Mixed(replies=["ok"])
+    mixed: Any = Mixed
+    llm = mixed(replies=["ok"])
     llm.chat([ChatMessage(ADDRESS)])
     assert ADDRESS not in llm.seen_text
 
