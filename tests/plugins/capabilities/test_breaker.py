@@ -125,7 +125,13 @@ class Texts:
 def guarded(**rule: Any) -> Guard:
     return Guard(
         Policy.model_validate(
-            {"version": 1, "pii": False, "audit": False, "capabilities": {"tools": {"t": rule}}}
+            {
+                "version": 1,
+                "pii": False,
+                "injection": False,
+                "audit": False,
+                "capabilities": {"tools": {"t": rule}},
+            }
         )
     )
 

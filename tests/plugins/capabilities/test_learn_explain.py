@@ -114,6 +114,8 @@ class Texts:
         return segments[0].text
 
 
+OFF = {"pii": False, "injection": False, "audit": False}
+
 RUNS: list[tuple[str, dict[str, object]]] = [
     ("send_mail", {"to": "ada@bank.example", "body": "x" * 90}),
     ("send_mail", {"to": "bob@bank.example, eve@home.example", "body": "hello"}),
@@ -156,7 +158,7 @@ def test_runs_are_recorded_learnt_and_held_to(tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     file = tmp_path / "learnt.yaml"
     file.write_text(shown.output)
-    strict = Guard(load_policy(file).model_copy(update={"pii": False, "audit": False}))
+    strict = Guard(load_policy(file).model_copy(update=OFF))
     for tool, arguments in RUNS:
         assert run(strict, tool, arguments) == "done", tool
     misuses: list[tuple[str, dict[str, object]]] = [
@@ -183,7 +185,13 @@ def test_runs_are_recorded_learnt_and_held_to(tmp_path: Path) -> None:
 
 def test_a_call_that_cannot_be_recorded_is_withheld(tmp_path: Path) -> None:
     policy = Policy.model_validate(
-        {"version": 1, "pii": False, "audit": False, "capabilities": {"tools": {"t": {}}}}
+        {
+            "version": 1,
+            "pii": False,
+            "injection": False,
+            "audit": False,
+            "capabilities": {"tools": {"t": {}}},
+        }
     )
     guard = Guard(policy, plugins=[TraceRecorder(tmp_path / "no" / "folder")])
     event = Event(stage=Stage.TOOL_CALL, tool="t", arguments={}, session=Session())
@@ -308,7 +316,9 @@ def test_explain_says_what_is_wrong_with_a_call(tmp_path: Path, call: object) ->
 
 def test_a_refused_call_is_not_recorded(tmp_path: Path) -> None:
     trace = tmp_path / "t.jsonl"
-    guard = Guard(Policy(version=1, pii=False, audit=False), plugins=[TraceRecorder(trace)])
+    guard = Guard(
+        Policy(version=1, pii=False, injection=False, audit=False), plugins=[TraceRecorder(trace)]
+    )
     event = Event(stage=Stage.TOOL_CALL, tool="t", arguments={}, session=Session())
     with pytest.raises(BlockedError):
         guard.require(event)

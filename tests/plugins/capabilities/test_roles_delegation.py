@@ -188,7 +188,7 @@ def test_roles_are_delegated_too() -> None:
 def test_delegation_needs_a_session_and_rules(guard: Guard) -> None:
     with pytest.raises(ValueError, match="no session is open"):
         guard.delegate("helper")
-    off = Guard(Policy(version=1, pii=False, capabilities=False))
+    off = Guard(Policy(version=1, pii=False, injection=False, capabilities=False))
     with off.session(), pytest.raises(PolicyError, match="nothing would keep the rights"):
         off.delegate("helper")
 
