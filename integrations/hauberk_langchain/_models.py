@@ -20,7 +20,7 @@ from collections.abc import (
     Generator,
     Iterator,
 )
-from contextlib import aclosing, closing
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -35,7 +35,7 @@ from hauberk_langchain._errors import hard_stops
 from hauberk_langchain._leaves import dotted
 from hauberk_langchain._messages import ChatCodec, read_messages, reported_usage, write_messages
 from hauberk_langchain._objects import attribute, model_name
-from hauberk_langchain._run import crossing, pending, session_of
+from hauberk_langchain._run import Closing, crossing, pending, session_of
 
 _LIMIT_FIELDS = ("max_tokens", "max_output_tokens", "max_completion_tokens", "num_predict")
 
@@ -206,7 +206,7 @@ async def achunks(
 ) -> AsyncGenerator[Any]:
     """The same, on an event loop."""
     if not call.guards:
-        async with aclosing(cast("AsyncGenerator[Any]", ask(prompt))) as source:
+        async with Closing(ask(prompt)) as source:
             async for piece in source:
                 yield piece
         return
@@ -216,7 +216,7 @@ async def achunks(
     shown = call.form.chunks(stream)
     try:
         rest = achunks(call.rest(), call.sent(prompt, event, sent), ask)
-        async with aclosing(rest) as pieces:
+        async with Closing(rest) as pieces:
             async for piece in pieces:
                 chunk = _fed(guard, sent, shown, piece)
                 if chunk is not None:
@@ -319,7 +319,7 @@ def _astream(form: Form, original: Any, guards_of: Callable[[object], tuple[Guar
             return crossing(self, call.guards).aeach(source)
 
         with hard_stops:
-            async with aclosing(achunks(call, prompt, ask)) as pieces:
+            async with Closing(achunks(call, prompt, ask)) as pieces:
                 async for piece in pieces:
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(piece.text, chunk=piece)

@@ -2,7 +2,8 @@
 
 Rules:
 * A session is found in this order: the one open in this context (`guard.session(...)`); the thread
-  id of the innermost config (`configurable`, then `metadata`); the run; a fresh one.
+  id of the innermost config (`configurable`, then `metadata`), of the one around it, of the metadata
+  that a call inherited, of the context of the graph; the run; a fresh one. The user likewise.
 * One run is one outermost call of a graph, a chain, a model, a tool or a retriever; of anything else
   that hands its callbacks on (`AgentExecutor`, chains of langchain-classic) the whole tree below it.
 * A generator sees its surroundings while it works, and its reader sees its own.
@@ -22,7 +23,7 @@ from collections.abc import (
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from langchain_core.runnables.config import var_child_runnable_config
 
@@ -35,6 +36,10 @@ THREAD_KEYS = ("thread_id", "session_id", "conversation_id")
 
 USER_KEYS = ("user_id", "langgraph_auth_user_id")
 """Where a config names the user."""
+
+
+_RUNTIME = "__pregel_runtime"
+"""Where LangGraph keeps the runtime of a graph in its config."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,30 @@ def around() -> Surroundings:
     return _around.get()
 
 
+async def closed(source: object) -> None:
+    """Close a generator, unless it is being closed: a loop that ends closes all of them at once."""
+    if not isinstance(source, AsyncGenerator):
+        return
+    try:
+        await source.aclose()
+    except RuntimeError:
+        if not getattr(source, "ag_running", False):
+            raise
+
+
+class Closing(Generic[T]):
+    """`async with`: a generator that is closed at the end; `aclosing`, silent at the end of a loop."""
+
+    def __init__(self, source: AsyncIterator[T]) -> None:
+        self._source = source
+
+    async def __aenter__(self) -> AsyncIterator[T]:
+        return self._source
+
+    async def __aexit__(self, *_: object) -> None:
+        await closed(self._source)
+
+
 class Scope:
     """A stretch of code with other surroundings. Not for two stretches at the same time."""
 
@@ -168,8 +197,7 @@ class Scope:
                         return
                 yield item
         finally:
-            if isinstance(source, AsyncGenerator):
-                await source.aclose()
+            await closed(source)
 
     async def finish(self, work: Awaitable[T]) -> T:
         """The result of `work`, done within this scope."""
@@ -263,9 +291,20 @@ def session_of(
         found = identity_in(var_child_runnable_config.get() or {})
     if found.thread is None and metadata:
         found = _merged(found, _named(metadata))
+    if found.user is None:
+        found = _merged(found, _of_context())
     if found.thread is not None:
         return guard.session_for(found.thread, user=found.user)
     return (now.run or runs.of(callbacks or callbacks_of(config))).session(guard, found.user)
+
+
+def _of_context() -> Identity:
+    """Who acts, as the context says that a graph was given (`context=`); NOBODY outside one."""
+    configurable = (var_child_runnable_config.get() or {}).get("configurable") or {}
+    context: object = getattr(configurable.get(_RUNTIME), "context", None)
+    if isinstance(context, Mapping):
+        return _named(cast("Mapping[str, Any]", context))
+    return _named({key: getattr(context, key, None) for key in (*THREAD_KEYS, *USER_KEYS)})
 
 
 def identity_in(config: Mapping[str, Any]) -> Identity:

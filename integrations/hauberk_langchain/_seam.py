@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import aclosing
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 from uuid import uuid4
@@ -32,7 +31,7 @@ from hauberk_langchain._embeddings import embedding_methods
 from hauberk_langchain._models import CHAT, TEXT, model_methods
 from hauberk_langchain._objects import named_like
 from hauberk_langchain._retrievers import retriever_methods
-from hauberk_langchain._run import Scope, scope_of
+from hauberk_langchain._run import Closing, Scope, scope_of
 from hauberk_langchain._tools import acall_tool, call_tool
 
 T = TypeVar("T")
@@ -275,7 +274,7 @@ def _scoped_asyncgen(original: Any, prepare: Prepare) -> Any:
     async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         me, here = prepare(self, args, kwargs)
         work = original(me, *args, **kwargs)
-        async with aclosing(work if here is None else here.aeach(work)) as items:
+        async with Closing(work if here is None else here.aeach(work)) as items:
             async for item in items:
                 yield item
 

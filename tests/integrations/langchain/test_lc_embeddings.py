@@ -75,7 +75,7 @@ def _attached(kit: Any, how: str, model: Embeddings, *more: Any) -> Any:
     if how == "install":
         install(guard)
         return model
-    store = RunnableLambda(lambda text: model.embed_query(text))
+    store = RunnableLambda(model.embed_query)
     store.embed_query = lambda text: store.invoke(  # type: ignore[attr-defined]
         text, {"callbacks": [HauberkCallbackHandler(guard)]}
     )
