@@ -1,9 +1,9 @@
 """Names of people, where the structure of a text says that there is one.
 
-There is no model here: a name that nothing announces is not found. What is found is what follows a
-title, a key such as `Patient:`, a greeting or a sign-off, what stands in a mail header or before an
-address in angle brackets, and in prose what follows a role ("the customer Ada Byron") or a verb
-that people are the object of ("e-mail Ada Byron").
+A name that nothing announces is not found here: the tagger looks for those. What is found is what
+follows a title, a key such as `Patient:`, a greeting or a sign-off, what stands in a mail header or
+before an address in angle brackets, and in prose what follows a role ("the customer Ada Byron") or
+a verb that people are the object of ("e-mail Ada Byron").
 
 Rules:
 * A name is one to four capitalised words (with `van`, `de`, `bin` and their like inside).

@@ -41,7 +41,7 @@ MAX_FINDINGS = 4096
 class PiiPlugin:
     """Masks prompts, restores completions and tool calls.
 
-    Does not promise to find names in prose, addresses, or what only a language model would find:
+    Does not promise to find every name, addresses, or what only a language model would find:
     the room's README lists it.
 
     Example:

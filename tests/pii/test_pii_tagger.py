@@ -38,7 +38,7 @@ FOUND = [
     ("A Maria João e o Luís Gonçalves moram em Lisboa.", ["Maria João", "Luís Gonçalves"], ["Lisboa"]),
     ("Hallo, mijn naam is Pieter van den Berg.", ["Pieter van den Berg"], []),
     ("Signor Giuseppe Di Stefano abita a Bologna.", ["Giuseppe Di Stefano"], ["Bologna"]),
-    ("Je m'appelle François Lefèvre et j'habite à Lyon.", ["François Lefèvre"], ["Lyon"]),
+    ("Je m'appelle François Lefèvre et j'habite à Marseille.", ["François Lefèvre"], ["Marseille"]),
     ("Me llamo Pilar Rodríguez y vivo en Sevilla.", ["Pilar Rodríguez"], ["Sevilla"]),
     ('{"author": "Siobhan O\'Malley", "city": "Kuala Lumpur"}', ["Siobhan O'Malley"], ["Kuala Lumpur"]),
     ('{"text": "Hello\\nMaria Lopez\\nBerlin"}', ["Maria Lopez"], ["Berlin"]),
