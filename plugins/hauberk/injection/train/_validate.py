@@ -55,10 +55,11 @@ class Judged:
         }  # fmt: skip
 
     def macro(self, margin: float) -> float:
-        """Mean recall over sources that have more than a few attacks."""
+        """Mean recall over sources that have more than a few attacks; over all if none has."""
         attacks = self.sources[self.labels == 1]
-        large = [r for s, r in self.recall(margin).items() if (attacks == s).sum() >= SMALL]
-        return round(float(np.mean(large)), 4)
+        found = self.recall(margin)
+        large = [r for s, r in found.items() if (attacks == s).sum() >= SMALL]
+        return round(float(np.mean(large or list(found.values()) or [0.0])), 4)
 
     def auc(self) -> float:
         """Area under the ROC curve."""
