@@ -14,6 +14,7 @@ is the object to ask about.
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -47,6 +48,13 @@ _FOREIGN = (
     "protect(agent, guard) or the callback handler see it"
 )
 _REMOTE = "runs at the provider, who decides on it: nothing of it passes this process"
+_OWN_WAYS = (
+    "{} of this class answers by itself and never comes to _generate or _stream: guard what it "
+    "calls, or have the class override those"
+)
+_PUBLIC = ("invoke", "ainvoke", "generate", "agenerate", "stream", "astream")
+_SEAM = frozenset({"super", "_generate", "_agenerate", "_stream", "_astream", *_PUBLIC})
+"""What the code of a public method names when it comes to the seam."""
 _EMBEDDING = "what is embedded; a vector store keeps its documents as they were given"
 
 _Doors = frozenset[str]
@@ -188,10 +196,30 @@ def _rows(part: object, ways: list[tuple[_Doors, str]]) -> Iterator[Covered]:
     door = next((name for name in _ORDER if name in doors), "")
     if _is_remote_tool(part):
         door, reason = "", _REMOTE
+    elif own := _own_ways(part):
+        door, reason = "", _OWN_WAYS.format(", ".join(own))
     elif door:
         reason = _EMBEDDING if isinstance(part, Embeddings) else ""
     for stage in _stages(part):
         yield Covered(part=_name(part), stage=stage, door=door, reason=reason or _without(door))
+
+
+def _own_ways(part: object) -> list[str]:
+    """Methods with which a model's class answers by itself, as far as their code shows it."""
+    if not isinstance(part, _MODELS):
+        return []
+    base = BaseChatModel if isinstance(part, BaseChatModel) else BaseLLM
+    return [
+        name
+        for name in _PUBLIC
+        if _code(type(part), name) is not _code(base, name)
+        and not _SEAM.intersection(_code(type(part), name).co_names)
+    ]
+
+
+def _code(kind: type[Any], name: str) -> Any:
+    """The code of a method as it was written, whoever has wrapped it since."""
+    return inspect.unwrap(getattr(kind, name)).__code__
 
 
 def _without(door: str) -> str:

@@ -8,6 +8,8 @@ import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import SummarizationMiddleware
 from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.language_models.fake import FakeStreamingListLLM
+from langchain_core.messages import AIMessageChunk
 from langchain_core.tools import tool
 from langchain_core.vectorstores import InMemoryVectorStore
 from langgraph.graph import START, MessagesState, StateGraph
@@ -123,3 +125,24 @@ def test_retrievers_embeddings_and_tools_of_the_provider() -> None:
 def test_what_is_nothing_of_langchain_is_nobodys() -> None:
     with pytest.raises(TypeError, match="no integration knows"):
         _guard().coverage(object())
+
+
+class Loner(ScriptedChatModel):
+    """Streams past everything that LangChain knows."""
+
+    def stream(self, *args: Any, **kwargs: Any) -> Any:
+        yield AIMessageChunk(content="alone")
+
+
+@pytest.mark.parametrize("way", ["protect", "install"])
+def test_a_model_that_answers_by_itself_is_not_called_guarded(way: str) -> None:
+    make: Any = Loner
+    guard, model = _guard(), make()
+    if way == "protect":
+        protect(model, guard)
+    else:
+        install(guard)
+    covered = guard.coverage(model)
+    assert not covered.complete
+    assert "stream of this class" in covered.gaps[0].reason
+    assert guard.coverage(protect(FakeStreamingListLLM(responses=["x"]), guard)).complete

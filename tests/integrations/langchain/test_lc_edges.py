@@ -74,9 +74,34 @@ def test_a_cache_keeps_what_it_kept_without_a_guard_and_hits_cost_nothing(kit: A
     model = protect(ScriptedChatModel(replies=[ECHO], cache=cache), guard_of(kit.Names(), meter))
     for _ in range(3):
         assert model.invoke(f"mail {MAIL}").content == SHOWN
-    assert meter.count[Stage.PROMPT] == 1
+    assert len(model.seen) == 1
+    assert [usage.cached for usage in meter.usages] == [False, True, True]
+    assert meter.open == {}
     assert MAIL in str(cache._cache)
     assert "MAIL_1" not in str(cache._cache)
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_hit_of_a_cache_is_judged_and_a_session_that_was_ended_gets_none(
+    kit: Any, colour: str
+) -> None:
+    """Hits are above the seam: they must not be a way around it."""
+    cache, guard = InMemoryCache(), guard_of(kit.Screen())
+    bare = ScriptedChatModel(replies=["ATTACK said"], cache=cache)
+    bare.invoke("harmless")
+    bare.invoke("ATTACK")
+    model = protect(bare.model_copy(), guard)
+
+    def ask(text: str) -> Any:
+        return model.invoke(text) if colour == "sync" else asyncio.run(model.ainvoke(text))
+
+    with guard.session():
+        assert ask("harmless").content == "[removed] said"
+        with pytest.raises(BlockedError):
+            ask("ATTACK")
+        with pytest.raises(BlockedError):
+            ask("harmless")
+    assert len(bare.seen) == 2
 
 
 def test_a_fallback_is_no_way_around_a_refusal(kit: Any) -> None:
