@@ -21,7 +21,7 @@ from hauberk_pii._known import Known, words_of
 from hauberk_pii._mask import Masked, masked
 from hauberk_pii._pseudonyms import Grammar
 from hauberk_pii._restore import restored
-from hauberk_pii._spans import Span, resolved
+from hauberk_pii._spans import Span, resolved, with_names
 from hauberk_pii.operators import Operators, Script, Writer, Written
 from hauberk_pii.vault import Value, Vault
 
@@ -163,7 +163,7 @@ class Memory:
     def _spans(self, entry: Seen, text: str) -> tuple[Span, ...]:
         """What the finder found and what the session knows."""
         known = [span for span in self._known.find(text) if self._wanted(text, span)]
-        return resolved([*entry.spans, *known], text) if known else entry.spans
+        return resolved(with_names(list(entry.spans), known), text) if known else entry.spans
 
     def _found(self, text: str) -> Seen:
         spans = tuple(s for s in self._finder.find(text) if self._wanted(text, s))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -148,9 +149,20 @@ def test_a_known_name_is_masked_wherever_it_stands_again() -> None:
     ]
 
 
+def test_a_known_name_is_one_name_where_only_a_part_of_it_is_seen_again() -> None:
+    """A finder that sees less of a name in another place does not cut it in two."""
+    talk = Talk()
+    assert talk.masked("My name is Ada Byron.") == ["My name is <PERSON_1>."]
+    for text in ("Ada Byron", "q=Ada Byron", "ada byron"):
+        assert len(re.findall(r"<PERSON_\d>", talk.masked(text)[0])) == 1
+    assert talk.masked("Ada Byron") == ["<PERSON_1>"]
+
+
 def test_a_part_that_is_a_word_counts_inside_of_a_sentence_only() -> None:
     talk = Talk(names="structure")
-    talk.masked("Customer: Grace May Hopper, Patient: Ada Brown, Patient: Mark Byron, Patient: Will Li")
+    talk.masked(
+        "Customer: Grace May Hopper, Patient: Ada Brown, Patient: Mark Byron, Patient: Will Li"
+    )
     plain = "Will you mark the brown dog? Brown is a colour. May I? In May. Mark it. grace will"
     assert talk.masked(plain) == [plain]
     assert talk.masked("we asked Brown, Mark and Li") == [
