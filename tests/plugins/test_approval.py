@@ -225,6 +225,17 @@ def test_an_answer_counts_once() -> None:
     assert "used already" in again.reason
 
 
+def test_another_spelling_of_a_used_id_is_refused() -> None:
+    """The last letter before the padding has spare bits: each of its spellings once counted anew."""
+    them, event = approvals(), pay()
+    ident = them.request(event, ASK).id
+    body = ident.rstrip("=")
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    spellings = [body[:-1] + letter + ident[len(body) :] for letter in letters]
+    taken = [them.take(event, ASK, Answer(choice=Choice.APPROVE, id=one)) for one in spellings]
+    assert sum(isinstance(one, Grant) for one in taken) == 1
+
+
 def test_many_threads_with_one_answer_get_one_yes() -> None:
     them, event = approvals(), pay()
     answer = yes(them.request(event, ASK))
