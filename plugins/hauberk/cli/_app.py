@@ -9,6 +9,7 @@ import typer
 
 from hauberk.cli._audit import audit
 from hauberk.cli._policy import policy
+from hauberk.cli._run import run
 from hauberk.cli.demo import demo
 from hauberk.errors import HauberkError
 
@@ -41,6 +42,8 @@ def show_version(
 
 
 app.command("demo")(demo)
+# What follows the program's name is the program's.
+app.command("run", context_settings={"allow_interspersed_args": False})(run)
 
 
 def main() -> None:
