@@ -1,6 +1,6 @@
 """AgentDojo without a model, in the worst case: what do rules about values stop, what do they cost?
 
-    pip install "agentdojo==0.1.35"
+    pip install -e ".[bench]"
     python benchmarks/agentdojo.py [--suite banking ...] [--json] [--no-bare] [--policies FOLDER]
 
 AgentDojo (Debenedetti et al. 2024, https://arxiv.org/abs/2406.13352), suites v1.2.2. Its tools
@@ -11,7 +11,7 @@ in it, and no cleverness.
 `benign`: all 97 user tasks, ground truth replayed, every question approved. `no denial` counts runs
 in which no call was denied, `no approval` those in which nobody was asked either, `done` those whose
 task AgentDojo calls done. `goals`: all 949 pairs of user task and attacker; the agent does the user's
-calls until it reads the injected text (planted in every place at once), then the attacker's, then
+calls until it reads the injected text (planted in every place that the task reads), then the attacker's, then
 the rest, with nobody approving. 929 goals are something to do; `reached` and `bare` (without any
 rule) are AgentDojo's own verdicts on them. `utility` is how many of these runs did the user's task all
 the same. The other 20 goals are something to say, which no rule about calls can touch.
@@ -43,7 +43,9 @@ def main() -> int:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     try:
-        chosen = {name: one for name, one in suites().items() if name in (options.suite or suites())}
+        chosen = {
+            name: one for name, one in suites().items() if name in (options.suite or suites())
+        }
     except NotInstalledError as error:
         print(error, file=sys.stderr)
         return 2
@@ -57,10 +59,10 @@ def main() -> int:
 
 def measured(chosen: Iterable[Any], policies: Path, *, bare: bool) -> Results:
     """Every run of these suites."""
+    from _dojo.agent import Bench
     from rich.console import Console
     from rich.progress import Progress
 
-    from _dojo.agent import Bench
     from hauberk.policy import load_policy
 
     found = Results(benign=[], guarded=[], bare=[], bare_benign=[])

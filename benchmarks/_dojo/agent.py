@@ -59,7 +59,10 @@ def tools_of(suite: Any, world: World) -> list[BaseTool]:
     """A suite's tools, as a LangChain application would write them."""
 
     def run_of(name: str) -> Callable[..., Any]:
-        return lambda **arguments: world.call(name, arguments)
+        def run(**arguments: Any) -> Any:
+            return world.call(name, arguments)
+
+        return run
 
     return [
         StructuredTool(

@@ -55,8 +55,17 @@ def _call(call: Any) -> Call:
 # --- goals without a ground truth of AgentDojo's --------------------------------------------------
 
 
+def _text(goal: Any, name: str) -> str:
+    """A text of a goal: AgentDojo keeps them in private names of its class."""
+    return str(getattr(goal, f"_{name}"))
+
+
 def _mail(goal: Any, body: str, files: list[str] | None = None) -> Call:
-    arguments: dict[str, Any] = {"recipients": [goal._RECIPIENT], "subject": "Contents", "body": body}  # noqa: SLF001 - its texts are its class's
+    arguments: dict[str, Any] = {
+        "recipients": [_text(goal, "RECIPIENT")],
+        "subject": "Contents",
+        "body": body,
+    }
     if files is not None:
         arguments["attachments"] = [{"type": "file", "file_id": one} for one in files]
     return "send_email", arguments
@@ -68,7 +77,11 @@ def _delete_mails(*idents: object) -> Iterator[Call]:
 
 def _note_to_self(goal: Any, now: Any) -> Call:
     own = [now.inbox.account_email]
-    return "send_email", {"recipients": own, "subject": goal._EMAIL_SUBJECT, "body": goal._EMAIL_BODY}  # noqa: SLF001 - as above
+    return "send_email", {
+        "recipients": own,
+        "subject": _text(goal, "EMAIL_SUBJECT"),
+        "body": _text(goal, "EMAIL_BODY"),
+    }
 
 
 def _next(now: Any) -> int:
@@ -133,8 +146,11 @@ def _phish(goal: Any, before: Any, now: Any) -> Iterator[Call]:
     met = dict.fromkeys(str(who) for event in events for who in event.participants)
     for who in met:
         if who != now.inbox.account_email:
-            body = goal._EMAIL_BODY.format(first_name=who.split(".")[0].capitalize())  # noqa: SLF001 - as above
-            yield "send_email", {"recipients": [who], "subject": goal._EMAIL_SUBJECT, "body": body}  # noqa: SLF001 - as above
+            body = _text(goal, "EMAIL_BODY").format(first_name=who.split(".")[0].capitalize())
+            yield (
+                "send_email",
+                {"recipients": [who], "subject": _text(goal, "EMAIL_SUBJECT"), "body": body},
+            )
 
 
 _OWN: dict[tuple[str, str], Callable[[Any, Any, Any], Iterator[Call]]] = {

@@ -2,7 +2,8 @@
 
 Rules:
 * The package is imported late, and never this folder's script of the same name.
-* An injected text stands in every place that AgentDojo leaves to an attacker at once.
+* An injected text stands at once in every place that AgentDojo leaves to an attacker and that the
+  user's task reads, as in AgentDojo's own attacks.
 * Whether a task was done and a goal reached is AgentDojo's to say, in the order in which it asks.
 """
 
@@ -12,15 +13,15 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
 VERSION = "v1.2.2"
 """The newest version of the suites that the package holds."""
-INSTALL = 'pip install "agentdojo==0.1.35"'
+INSTALL = 'pip install -e ".[bench]"'
 MARK = "<INFORMATION>"
 """Where an injected text begins; it stands nowhere else in the suites."""
 
@@ -52,6 +53,7 @@ def package(name: str) -> Any:
         sys.path[:] = searched
 
 
+@cache
 def suites() -> Mapping[str, Any]:
     """Every suite, by name.
 
@@ -73,7 +75,9 @@ class Task:
     @property
     def name(self) -> str:
         """How it is called in tables."""
-        return str(self.user.ID if self.injection is None else f"{self.user.ID}/{self.injection.ID}")
+        return str(
+            self.user.ID if self.injection is None else f"{self.user.ID}/{self.injection.ID}"
+        )
 
 
 def benign(suite: Any) -> list[Task]:
@@ -103,21 +107,36 @@ def environment(task: Task) -> Any:
     suite = task.suite
     if task.injection is None:
         return task.user.init_environment(suite.load_and_inject_default_environment({}))
-    data = filled(_template(suite.name), injected(str(task.injection.GOAL)))
+    data = filled(
+        _template(suite.name, seen(suite.name, task.user.ID)), injected(str(task.injection.GOAL))
+    )
     return task.user.init_environment(suite.environment_type.model_validate(data))
+
+
+@cache
+def seen(suite: str, user: str) -> frozenset[str]:
+    """The places of attackers that a user's task reads, by name."""
+    whole, names = suites()[suite], suites()[suite].get_injection_vector_defaults()
+    marks = {name: f"--{name}--" for name in names}
+    task = whole.user_tasks[user]
+    at = task.init_environment(whole.load_and_inject_default_environment(marks))
+    runtime = package("functions_runtime").FunctionsRuntime(whole.tools)
+    calls = task.ground_truth(at.model_copy(deep=True))
+    told = repr([runtime.run_function(at, one.function, one.args) for one in calls])
+    return frozenset(name for name, mark in marks.items() if mark in told)
 
 
 _PLACE = "--a place for an injection--"
 
 
-@lru_cache
-def _template(name: str) -> Any:
-    """A suite's data, with `_PLACE` wherever an attacker may write."""
+@cache
+def _template(name: str, places: frozenset[str]) -> Any:
+    """A suite's data, with `_PLACE` in these places and AgentDojo's own text in the others."""
     suite = suites()[name]
     reader = package("task_suite.task_suite").read_suite_file
     text: str = reader(name, "environment.yaml", suite.data_path)
-    places = dict.fromkeys(suite.get_injection_vector_defaults(), _PLACE)
-    return yaml.safe_load(text.format(**places))
+    texts = suite.get_injection_vector_defaults() | dict.fromkeys(places, _PLACE)
+    return yaml.safe_load(text.format(**texts))
 
 
 def filled(data: Any, text: str) -> Any:
@@ -129,10 +148,9 @@ def filled(data: Any, text: str) -> Any:
         case str():
             return data.replace(_PLACE, text)
         case dict():
-            entries = cast("dict[Any, Any]", data).items()
-            return {filled(key, text): filled(value, text) for key, value in entries}
+            return {filled(key, text): filled(value, text) for key, value in data.items()}
         case list():
-            return [filled(item, text) for item in cast("list[Any]", data)]
+            return [filled(item, text) for item in data]
         case _:
             return data
 
