@@ -83,7 +83,7 @@ class _Draft:
             if one.name is not None and one.text != one.name and (place, one.name) not in read:
                 self.written[index] = Written(one.name, one.name)
                 return _Draft(self.original, self.hidden, self.written)
-        start, end = min(place for place, name in read - meant)
+        start, end = min(place for place, _ in read - meant)
         stray = [Span(*self._back(start, end), LITERAL, 0.0)]
         hidden = _grown([*self.hidden, *stray])
         values = [Value(span.type, self.original[span.start : span.end]) for span in hidden]

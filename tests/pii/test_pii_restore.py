@@ -79,7 +79,7 @@ def test_a_stream_is_held_back_by_less_than_a_pseudonym(text: str) -> None:
 
 
 def test_prose_is_not_held_back() -> None:
-    stream = TextRestorer(GRAMMAR, _vault())
+    stream = TextRestorer(SCRIPT, _vault())
     for piece in ("Dear reader, ", "2 < 3 and ", "so on. ", "No hold."):
         assert stream.feed(piece) == piece
     assert stream.finish() == ""
@@ -107,7 +107,7 @@ def test_a_json_stream_gives_the_same_as_its_leaves(
 @given(_texts | st.text(alphabet='{}[]":,\\u003c12PERSON_<> ', max_size=60), st.data())
 def test_a_json_stream_that_is_no_json_does_not_fail(text: str, data: st.DataObject) -> None:
     """And with nothing to restore it is passed on as it is."""
-    stream = JsonRestorer(GRAMMAR, MemoryVault())
+    stream = JsonRestorer(SCRIPT, MemoryVault())
     shown = "".join(stream.feed(piece) for piece in _cut(data, text)) + stream.finish()
     assert shown == text
 
@@ -122,9 +122,9 @@ def test_escaped_spellings_inside_json_are_read() -> None:
 
 def test_only_what_was_issued_is_restored() -> None:
     text = "<PERSON_99> <US_SSN_2> PERSON_77 <EMAIL_ADDRESS_1>"
-    assert restored(text, GRAMMAR, _vault()) == text
+    assert restored(text, SCRIPT, _vault()) == text
 
 
 def test_a_restored_value_is_not_read_again() -> None:
     """A value that looks like a pseudonym comes back as it is."""
-    assert restored("<PERSON_3>", GRAMMAR, _vault()) == "<PERSON_2>"
+    assert restored("<PERSON_3>", SCRIPT, _vault()) == "<PERSON_2>"

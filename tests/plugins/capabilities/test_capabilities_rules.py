@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -203,7 +203,8 @@ def test_adding_a_deny_never_allows_more(
     tools: dict[str, ToolRule], deny: list[str], more: str, tool: str
 ) -> None:
     after = made(tools, *deny, more)
-    assume(after is not None)  # a policy that contradicts itself is refused: it allows nothing
+    if after is None:
+        reject()  # a policy that contradicts itself is refused: it allows nothing
     before = made(tools, *deny)
     assert before is not None
     denied = judged(after, tool)
