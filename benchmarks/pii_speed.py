@@ -22,6 +22,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -148,7 +149,9 @@ def piighost() -> Find:
     from presidio_analyzer import predefined_recognizers as known
 
     kinds = (known.EmailRecognizer, known.CreditCardRecognizer, known.IpRecognizer)
-    patterns = {k.__name__: "|".join(f"(?:{p.regex})" for p in k().patterns) for k in kinds}
+    patterns: dict[str, str] = {
+        k.__name__: "|".join(f"(?:{p.regex})" for p in k().patterns) for k in kinds
+    }
     patterns["Iban"] = r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}\b"
     detector = import_module("piighost").RegexDetector(patterns)
     return lambda text: len(asyncio.run(detector.detect(text)))
