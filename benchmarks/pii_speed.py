@@ -148,7 +148,7 @@ def piighost() -> Find:
     """The pattern detector of piighost, with Presidio's patterns for four types."""
     from presidio_analyzer import predefined_recognizers as known
 
-    kinds = (known.EmailRecognizer, known.CreditCardRecognizer, known.IpRecognizer)
+    kinds: tuple[Any, ...] = (known.EmailRecognizer, known.CreditCardRecognizer, known.IpRecognizer)
     patterns: dict[str, str] = {
         k.__name__: "|".join(f"(?:{p.regex})" for p in k().patterns) for k in kinds
     }
