@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from hauberk.decisions import Severity
-from hauberk.injection._rules import load_pack
+from hauberk.injection._packs import load_pack
 from hauberk.injection._screen import screen
 from hauberk.injection.classifier import load_classifier
 from hauberk.policy import InjectionPolicy

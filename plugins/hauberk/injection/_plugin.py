@@ -33,7 +33,8 @@ from hauberk.injection._exfiltration import (
     may_hold_link,
 )
 from hauberk.injection._reading import Reader
-from hauberk.injection._rules import RulePack, load_pack
+from hauberk.injection._packs import load_packs
+from hauberk.injection._rules import RulePack
 from hauberk.injection._screen import CLEAR, Verdict, screen, too_long
 from hauberk.injection._urls import host_name
 from hauberk.injection.detectors import AsyncDetector, Detector, Layer, load_layers
@@ -150,7 +151,7 @@ class InjectionPlugin:
             PolicyError: A model of the policy cannot be loaded.
         """
         self._policy = policy
-        self._pack = pack or load_pack()
+        self._pack = pack or load_packs(policy.packs)
         self._classifier = None if policy.classifier is False else _load_classifier()
         more = (d if isinstance(d, Layer) else Layer(detector=d) for d in detectors)
         self._layers: Sequence[Layer] = (*load_layers(policy.detectors), *more)

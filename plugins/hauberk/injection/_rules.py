@@ -1,9 +1,9 @@
-"""The rule pack: loaded, checked, and compiled together.
+"""Rules: their shape, and a set of them compiled together.
 
 Rules:
 * One pass over a text says which rules may match; only those run. Linear time, whatever the
   patterns are.
-* A pattern that RE2 cannot take is refused when the pack is loaded, with the reason.
+* A pattern that RE2 cannot take is refused when it is loaded: with the reason, file and line.
 * A pattern is written in lower case; a blank in it stands for whatever may part two words, and
   `{{name}}` for a term of the pack.
 """
@@ -11,10 +11,8 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from functools import lru_cache
-from importlib.resources import files
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,40 +21,47 @@ from hauberk.injection._automaton import PatternError, Patterns
 from hauberk.injection._fold import fold_pattern
 from hauberk.policy import SeverityName
 
-PACK = "rules.yaml"
-
 _BLANK = r"(?:[\s[:punct:]]+)"
 _CLASS_OR_BLANK = re.compile(r"\[(?:\\.|[^\]\\])+\]| ")
 _TERM = re.compile(r"\{\{(\w+)\}\}")
 _ESCAPED = re.compile(r"\\p\{\w+\}|\\.")
 
+Place = tuple[str, int | None]
+"""File and line of a rule, for errors."""
+
+_NOWHERE: Place = ("rules", None)
+
 
 class Category(BaseModel):
     """A kind of attack, with its names in public catalogues."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     owasp: str = Field(pattern=r"^LLM\d\d:2025$")
+    """Of the OWASP Top 10 for LLM applications, 2025."""
     atlas: str = Field(pattern=r"^AML\.T\d{4}(\.\d{3})?$")
+    """Technique of MITRE ATLAS."""
 
 
 class Rule(BaseModel):
-    """One rule of the pack."""
+    """One rule of a pack."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    id: str = Field(pattern=r"^inj\.[a-z0-9.-]+$")
+    id: str = Field(pattern=r"^inj\.[a-z0-9.-]+$", max_length=80)
     """Stable name, as it appears in findings."""
-    pattern: str = Field(repr=False)
+    pattern: str = Field(repr=False, min_length=1, max_length=5_000)
     """RE2 syntax, in lower case."""
     category: str
     """Key of the pack's categories."""
     severity: SeverityName
     origins: frozenset[str] = Field(min_length=1)
     """Kinds of origin that it applies to: `user`, `tool`, `document`."""
+    language: str = "en"
+    """ISO 639-1 code of what it reads; `any` where words do not matter."""
     concealed: bool = False
     """Only for text that a reader would not see: hidden or encoded."""
-    explanation: str
+    explanation: str = Field(min_length=1, max_length=400)
     """One sentence for people."""
     match: tuple[str, ...] = Field(min_length=1)
     """Texts that it must find."""
@@ -74,8 +79,16 @@ class RulePack:
         version: int = 1,
         terms: Mapping[str, str] | None = None,
         categories: Mapping[str, Category] | None = None,
+        places: Sequence[Place] = (),
     ) -> None:
         """Compile the rules.
+
+        Args:
+            rules: The rules.
+            version: Version of the pack that ships with hauberk.
+            terms: What `{{name}}` stands for.
+            categories: The categories that rules may have; any, when there are none.
+            places: Where each rule stands, for errors.
 
         Raises:
             PolicyError: A pattern cannot be compiled, a category or term is not known, or an id
@@ -84,13 +97,14 @@ class RulePack:
         self.version = version
         self.rules = tuple(rules)
         self.categories = dict(categories or {})
-        sources = [_source(rule, terms or {}) for rule in self.rules]
+        self._places = tuple(places)
+        sources = [self._source(index, terms or {}) for index in range(len(self.rules))]
         self._check()
         try:
             self._patterns = Patterns(sources)
         except PatternError as error:
             problem = f"cannot be compiled ({error.reason})"
-            raise _refused(self.rules[error.index], problem) from None
+            raise self._refused(error.index, problem) from None
 
     def matching(self, raw: bytes) -> Collection[int]:
         """Indices of the rules that match a folded text (UTF-8)."""
@@ -101,48 +115,34 @@ class RulePack:
         return self._patterns.span(index, raw)
 
     def _check(self) -> None:
-        ids = [rule.id for rule in self.rules]
-        for rule in self.rules:
-            if ids.count(rule.id) > 1:
-                raise _refused(rule, "is there twice")
+        counts = Counter(rule.id for rule in self.rules)
+        seen: set[str] = set()
+        for index, rule in enumerate(self.rules):
+            if counts[rule.id] > 1 and rule.id in seen:
+                raise self._refused(index, "is there twice")
+            seen.add(rule.id)
             if self.categories and rule.category not in self.categories:
-                raise _refused(rule, f"has an unknown category {rule.category!r}")
+                raise self._refused(index, f"has an unknown category {rule.category!r}")
 
+    def _source(self, index: int, terms: Mapping[str, str]) -> str:
+        source = self.rules[index].pattern
+        # Terms may use terms; three rounds are more than packs need.
+        for _ in range(3):
+            unknown = [name for name in _TERM.findall(source) if name not in terms]
+            if unknown:
+                raise self._refused(index, f"uses an unknown term {unknown[0]!r}")
+            source = _TERM.sub(lambda found: f"(?:{terms[found.group(1)]})", source)
+        source = _CLASS_OR_BLANK.sub(lambda m: _BLANK if m.group() == " " else m.group(), source)
+        if any(char.isupper() for char in _ESCAPED.sub("", source)):
+            raise self._refused(index, "has a capital letter: texts are folded to lower case")
+        return fold_pattern(source)
 
-@lru_cache(maxsize=1)
-def load_pack() -> RulePack:
-    """The pack that ships with hauberk. Loaded once."""
-    import yaml  # noqa: PLC0415 - only here
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    text = files("hauberk.injection").joinpath(PACK).read_text(encoding="utf-8")
-    data: dict[str, Any] = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader
-    return RulePack(
-        [Rule.model_validate(rule) for rule in data["rules"]],
-        version=data["version"],
-        terms=data["terms"],
-        categories={k: Category.model_validate(v) for k, v in data["categories"].items()},
-    )
-
-
-def _source(rule: Rule, terms: Mapping[str, str]) -> str:
-    source = rule.pattern
-    # Terms may use terms; three rounds are more than the pack needs.
-    for _ in range(3):
-        source = _TERM.sub(lambda found: _term(rule, found.group(1), terms), source)
-    source = _CLASS_OR_BLANK.sub(lambda m: _BLANK if m.group() == " " else m.group(), source)
-    if any(char.isupper() for char in _ESCAPED.sub("", source)):
-        raise _refused(rule, "has a capital letter: texts are folded to lower case")
-    return fold_pattern(source)
-
-
-def _term(rule: Rule, name: str, terms: Mapping[str, str]) -> str:
-    if name not in terms:
-        raise _refused(rule, f"uses an unknown term {name!r}")
-    return f"(?:{terms[name]})"
-
-
-def _refused(rule: Rule, problem: str) -> PolicyError:
-    return PolicyError(
-        f"rule {rule.id} {problem}", source=PACK, field="rules", remedy="RE2 syntax is needed."
-    )
+    def _refused(self, index: int, problem: str) -> PolicyError:
+        source, line = self._places[index] if self._places else _NOWHERE
+        return PolicyError(
+            f"rule {self.rules[index].id} {problem}",
+            source=source,
+            line=line,
+            field="rules",
+            remedy="RE2 syntax is needed.",
+        )

@@ -119,6 +119,21 @@ class DetectorPolicy(Model):
     """What happens to a text when it fails or is late."""
 
 
+class RulesFile(Model):
+    """A rule pack in a file. A bare path is short for `path`."""
+
+    path: str = Field(min_length=1)
+    """The pack (YAML)."""
+    key: str = ""
+    """File with the Ed25519 public key (PEM) that the pack must be signed with. Empty: it need not
+    be signed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_path(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str) else value
+
+
 def _switched_on(value: object) -> object:
     return {} if value is True else value
 
@@ -141,6 +156,8 @@ class InjectionPolicy(Section):
     """The classifier that ships with hauberk, asked where rules are not certain; `off` for rules only."""
     detectors: tuple[DetectorPolicy, ...] = ()
     """Bigger detectors, each asked in the grey zone of the one before."""
+    packs: tuple[RulesFile, ...] = ()
+    """Rule packs of your own, beside the one that ships with hauberk."""
     allowed_hosts: tuple[str, ...] = ()
     """Hosts that answers may link to, with their subdomains. Links to others that carry data, and
     all images of others, are taken out."""

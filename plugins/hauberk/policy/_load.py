@@ -61,6 +61,26 @@ def load_policy(source: Policy | Mapping[str, object] | str | Path) -> Policy:
     return _validated(data, source=str(path), lines=lines)
 
 
+def read_yaml(path: Path) -> tuple[object, Lines]:
+    """What a YAML file holds, within the bounds of policy files, and the line of each value.
+
+    Raises:
+        PolicyError: It cannot be read, or is no YAML.
+    """
+    return _parse(_read(path), path)
+
+
+def parse_yaml(raw: bytes, path: Path) -> tuple[object, Lines]:
+    """The same for the bytes of a file that was read already; `path` is for errors.
+
+    Raises:
+        PolicyError: They are no YAML, or more than a policy file may have.
+    """
+    if len(raw) > MAX_BYTES:
+        raise _too_large(len(raw), path)
+    return _parse(_decoded(raw, path), path)
+
+
 def _read(path: Path) -> str:
     try:
         found = path.stat()
@@ -72,13 +92,21 @@ def _read(path: Path) -> str:
             f"cannot be read ({why})", source=path, remedy="Check the path."
         ) from None
     if raw is None and S_ISREG(found.st_mode):
-        raise PolicyError(
-            f"the file has {found.st_size} bytes, more than {MAX_BYTES}",
-            source=path,
-            remedy="Split off whatever is not policy.",
-        )
+        raise _too_large(found.st_size, path)
     if raw is None:
         raise PolicyError("is not a file", source=path, remedy="Check the path.")
+    return _decoded(raw, path)
+
+
+def _too_large(size: int, path: Path) -> PolicyError:
+    return PolicyError(
+        f"the file has {size} bytes, more than {MAX_BYTES}",
+        source=path,
+        remedy="Split off whatever is not policy.",
+    )
+
+
+def _decoded(raw: bytes, path: Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -14,7 +14,7 @@ from hauberk.decisions import Decision, Severity, Verdict
 from hauberk.events import Event, Segment, Stage
 from hauberk.injection import InjectionPlugin
 from hauberk.injection import _plugin as plugin_module
-from hauberk.injection._rules import load_pack
+from hauberk.injection._packs import load_pack
 from hauberk.injection._screen import screen
 from hauberk.policy import InjectionPolicy, Screen, ScreenAction
 from hauberk.session import Session
