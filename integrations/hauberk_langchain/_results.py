@@ -21,9 +21,12 @@ from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage, ToolMessage
 from pydantic import BaseModel
 
-from hauberk import Event, Guard, Segment
+from hauberk import BlockedError, Event, Guard, Segment
+from hauberk.flows import minimised
+from hauberk.plugin import Select
 from hauberk.structure import MAX_DEPTH, TooDeepError
 from hauberk_langchain._errors import hard_stops
+from hauberk_langchain._fields import Making, in_result
 from hauberk_langchain._leaves import Change, Path, dotted, taking
 from hauberk_langchain._messages import change_message, change_tool_message
 
@@ -83,8 +86,15 @@ def _changed(
 class ResultCodec:
     """How the result of one tool is read and written."""
 
-    def __init__(self, tool: str) -> None:
+    def __init__(self, tool: str, made: Making | None = None) -> None:
         self._tool = tool
+        self._made = made
+
+    def minimise(self, value: object, select: Select) -> object:
+        """A copy of the result without what may not be seen."""
+        if self._made is not None and self._made.has_made(value):
+            return value
+        return in_result(value, select)
 
     def read(self, value: object) -> tuple[Segment, ...]:
         """The texts of a result."""
@@ -149,9 +159,9 @@ def _each(guard: Guard, event: Event, source: Iterator[object]) -> Iterator[obje
     codec = ResultCodec(event.tool or "")
     for item in source:
         with hard_stops:
-            segments = _item(guard, event, codec, item)
+            shown, segments = _item(guard, event, codec, item)
             done = guard.require(event.returned(segments)).segments
-        yield item if done == segments else codec.write(item, done)
+        yield shown if done == segments else codec.write(shown, done)
 
 
 async def _aeach(
@@ -160,13 +170,18 @@ async def _aeach(
     codec = ResultCodec(event.tool or "")
     async for item in source:
         with hard_stops:
-            segments = _item(guard, event, codec, item)
+            shown, segments = _item(guard, event, codec, item)
             done = (await guard.arequire(event.returned(segments))).segments
-        yield item if done == segments else codec.write(item, done)
+        yield shown if done == segments else codec.write(shown, done)
 
 
-def _item(guard: Guard, event: Event, codec: ResultCodec, item: object) -> tuple[Segment, ...]:
+def _item(
+    guard: Guard, event: Event, codec: ResultCodec, item: object
+) -> tuple[object, tuple[Segment, ...]]:
     try:
-        return codec.read(item)
+        shown = minimised(guard, event, item, codec)
+        return shown, codec.read(shown)
+    except BlockedError as error:
+        raise guard.deny(event.returned(()), error.decision) from None
     except Exception as error:  # noqa: BLE001 - what cannot be read must not be shown
         raise guard.refuse(event.returned(()), "langchain adapter", error) from None

@@ -25,6 +25,7 @@ from hauberk.flows import Paused, Refused, arun_tool, run_tool
 from hauberk.guard import blocked
 from hauberk_langchain._approval import Question, Replayed
 from hauberk_langchain._errors import hard_stops, run_error
+from hauberk_langchain._fields import Making, making
 from hauberk_langchain._results import ResultCodec, screened
 from hauberk_langchain._run import session_of
 
@@ -58,14 +59,14 @@ def call_tool(
         return work(given)
     with hard_stops:
         guard, event = guards[0], tool_event(guards[0], tool, given, options)
-        question = _question(guard, event, tool, options)
+        question, made = _question(guard, event, tool, options), _making(guard, event)
 
         def run(arguments: Mapping[str, object]) -> object:
-            with question:
+            with question, making(made):
                 return call_tool(guards[1:], tool, _input(given, event, arguments), options, work)
 
         try:
-            result = run_tool(guard, event, run, ResultCodec(tool.name), question.ask)
+            result = run_tool(guard, event, run, ResultCodec(tool.name, made), question.ask)
         except Replayed as before:
             return before.result
         except Paused as pause:
@@ -89,15 +90,15 @@ async def acall_tool(
         return await work(given)
     with hard_stops:
         guard, event = guards[0], tool_event(guards[0], tool, given, options)
-        question = _question(guard, event, tool, options)
+        question, made = _question(guard, event, tool, options), _making(guard, event)
 
         async def run(arguments: Mapping[str, object]) -> object:
             changed = _input(given, event, arguments)
-            with question:
+            with question, making(made):
                 return await acall_tool(guards[1:], tool, changed, options, work)
 
         try:
-            result = await arun_tool(guard, event, run, ResultCodec(tool.name), question.aask)
+            result = await arun_tool(guard, event, run, ResultCodec(tool.name, made), question.aask)
         except Replayed as before:
             return before.result
         except Paused as pause:
@@ -151,6 +152,11 @@ async def acall_stray(
             ResultCodec(event.tool or ""),
         )
     return _told(result, request)
+
+
+def _making(guard: Guard, event: Event) -> Making | None:
+    select = guard.minimiser(event)
+    return None if select is None else Making(event.tool or "", select)
 
 
 def _stray_event(guard: Guard, request: Any, config: Any) -> Event:

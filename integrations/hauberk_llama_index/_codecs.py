@@ -10,9 +10,11 @@ from llama_index.core.tools import ToolOutput
 from pydantic import BaseModel
 
 from hauberk.events import Segment, Usage
+from hauberk.plugin import Select
 from hauberk.structure import TooDeepError
 from hauberk_llama_index._blocks import in_block
 from hauberk_llama_index._copies import each
+from hauberk_llama_index._fields import minimised_output
 from hauberk_llama_index._messages import in_message
 from hauberk_llama_index._texts import Visit, in_value, read, write
 
@@ -82,6 +84,14 @@ class OutputCodec:
     def write(self, value: object, segments: tuple[Segment, ...]) -> object:
         """A copy of the result with other texts."""
         return write(lambda visit: self._walk(value, visit), segments)
+
+    def minimise(self, value: object, select: Select) -> object:
+        """A copy of the result without what may not be seen.
+
+        Raises:
+            BlockedError: Nothing of it may be seen.
+        """
+        return minimised_output(value, select) if isinstance(value, ToolOutput) else select(value)
 
     def _walk(self, value: object, visit: Any) -> object:
         if isinstance(value, ToolOutput):

@@ -6,6 +6,7 @@ Rules:
 * Answers and the arguments of tool calls get the real values back, once: what was restored with the
   answer is not restored again when the tool is called.
 * A tool gets of these what the policy reveals to it; what it gives back of the rest is restored.
+* Of a tool's result, what the policy and the session's purpose do not name is left out first.
 * What enters an index is masked so that nobody can read it back: an index outlives the session.
 * A full vault refuses, and so does a text that costs too much to analyse.
 * Findings say what and where, never the value.
@@ -15,11 +16,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 
-from hauberk import Decision, Event, Finding, Session, Severity, Stage
-from hauberk.plugin import StreamFilter
+from hauberk import BlockedError, Decision, Event, Finding, Session, Severity, Stage
+from hauberk.plugin import Select, StreamFilter
 from hauberk.policy import Operator, PiiPolicy
 from hauberk.structure import replace_leaves
 from hauberk_pii._finder import finder_for
@@ -29,6 +31,7 @@ from hauberk_pii._memory import Memory, Settings
 from hauberk_pii._pseudonyms import LITERAL, Grammar
 from hauberk_pii._restore import JsonRestorer, TextRestorer
 from hauberk_pii._stored import concealed, revealed
+from hauberk_pii.minimise import Minimiser, NoFieldsError, minimised
 from hauberk_pii.operators import BlockedTypeError, Operators, Reveal
 from hauberk_pii.vault import VaultFullError, VaultStore, open_vaults
 
@@ -36,6 +39,14 @@ _BASE = frozenset({Stage.PROMPT, Stage.COMPLETION, Stage.TOOL_CALL})
 
 MAX_FINDINGS = 4096
 """Findings that are kept ready: about one megabyte."""
+
+
+_MINIMISED = Finding(
+    rule="pii.fields",
+    category="pii",
+    severity=Severity.INFO,
+    explanation="only the fields that the policy and the session's purpose name were let through",
+)
 
 
 class PiiPlugin:
@@ -83,11 +94,15 @@ class PiiPlugin:
         )
         self._ingest = Operators(policy.ingest, Operator.REDACT)
         self._reveal = Reveal(policy.reveal)
+        self._minimiser = Minimiser(policy.fields, policy.purposes)
         self.stages = _BASE | {
             stage
             for stage, needed in (
                 (Stage.INGEST, not self._ingest.keeps_all),
-                (Stage.TOOL_RESULT, self._reveal.can_be_read_back),
+                (
+                    Stage.TOOL_RESULT,
+                    self._reveal.can_be_read_back or not self._minimiser.is_empty,
+                ),
             )
             if needed
         }
@@ -125,6 +140,22 @@ class PiiPlugin:
         """
         return revealed(self._memory_of(session), texts, mark)
 
+    def minimiser(self, event: Event) -> Select | None:
+        """What may be seen of the result of the tool call `event`; None: all of it."""
+        tool, purpose = event.tool or "", event.session.purpose
+        chosen = self._minimiser.chosen(tool, purpose)
+        if chosen.whole:
+            return None
+
+        def select(value: object) -> object:
+            try:
+                return minimised(value, chosen)
+            except NoFieldsError:
+                decision = _no_fields(for_purpose=chosen.nothing)
+                raise BlockedError(decision, stage=Stage.TOOL_RESULT.value, tool=tool) from None
+
+        return select
+
     def open_stream(self, event: Event, *, json_string: bool) -> StreamFilter:
         """A filter that restores one text of the answer to `event` while it streams."""
         kind = JsonRestorer if json_string else TextRestorer
@@ -140,8 +171,8 @@ class PiiPlugin:
                 return self._restore_answer(event)
             case Stage.TOOL_CALL:
                 return self._arguments(event)
-            case Stage.TOOL_RESULT if self._reveal.for_tool(event.tool or "") is not None:
-                return _restored(event, self._memory(event))
+            case Stage.TOOL_RESULT:
+                return self._result(event)
             case Stage.INGEST:
                 return self._mask_for_ever(event)
             case _:
@@ -166,6 +197,13 @@ class PiiPlugin:
         memory = self._memory(event)
         memory.restores_answers = True
         return _restored(event, memory)
+
+    def _result(self, event: Event) -> Decision:
+        revealed = self._reveal.for_tool(event.tool or "") is None
+        done = Decision.allow() if revealed else _restored(event, self._memory(event))
+        if self._minimiser.chosen(event.tool or "", event.session.purpose).whole:
+            return done
+        return replace(done, findings=(*done.findings, _MINIMISED))
 
     def _arguments(self, event: Event) -> Decision:
         memory, arguments = self._memory(event), event.arguments or {}
@@ -243,6 +281,18 @@ def _finding(  # noqa: PLR0913, PLR0917 - what a finding says
         start=start,
         end=end,
     )
+
+
+def _no_fields(*, for_purpose: bool) -> Decision:
+    reason = (
+        "this session may see none of its fields"
+        if for_purpose
+        else "only some fields of it may be seen, and it has none that can be told apart"
+    )
+    finding = Finding(
+        rule="pii.fields", category="pii", severity=Severity.MEDIUM, explanation=reason
+    )
+    return Decision.deny(reason, findings=[finding])
 
 
 def _refused(error: VaultFullError | TooCostlyError | BlockedTypeError) -> Decision:

@@ -7,6 +7,7 @@ Rules:
 * A prompt that was let through is settled or released, whatever happens to the call.
 * A refused tool call answers with a sentence, so that the agent can go on and its history stays
   valid; a refusal that stops the run raises.
+* Fields of a result that may not be seen are left out before anything else looks at it.
 * What cannot be read, or cannot be written anew, was not checked: nobody gets it.
 * A tool that runs out of time is no longer waited for. (Its thread cannot be killed: Python has no
   way to. What it still does, it does unseen.)
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from hauberk._asking import Ask, AsyncAsk
 from hauberk._threads import (
@@ -28,11 +29,13 @@ from hauberk._threads import (
     time_limit,
 )
 from hauberk.decisions import Decision, Finding, Severity
-from hauberk.errors import HauberkError
+from hauberk.errors import BlockedError, HauberkError
 from hauberk.events import Event, Segment, Stage, Usage
 from hauberk.guard import Guard, blocked
+from hauberk.plugin import Select
 
 __all__ = [
+    "MinimisingCodec",
     "ModelCodec",
     "Paused",
     "Refused",
@@ -43,6 +46,7 @@ __all__ = [
     "arun_model",
     "arun_tool",
     "call_within",
+    "minimised",
     "refused",
     "released_on_failure",
     "run_model",
@@ -74,6 +78,15 @@ class ToolCodec(Protocol):
 
     def write(self, value: object, segments: tuple[Segment, ...]) -> object:
         """A copy of the result with these texts, in the order of `read`."""
+        ...
+
+
+@runtime_checkable
+class MinimisingCodec(ToolCodec, Protocol):
+    """A codec for results that carry the tool's own value inside a message of the framework."""
+
+    def minimise(self, value: object, select: Select) -> object:
+        """A copy of the result with every structured part passed through `select`."""
         ...
 
 
@@ -181,9 +194,10 @@ def run_tool(
             value = call_within(decision.timeout_s, lambda: call(event.arguments or {}))
         except ToolTimeoutError as error:
             return _timed_out(guard, event, error)
-        done = _read(guard, event, value, codec)
-        if isinstance(done, Refused):
-            return done
+        read = _read(guard, event, value, codec)
+        if isinstance(read, Refused):
+            return read
+        value, done = read
         return _result(guard, value, done, guard.check(done), codec)
 
 
@@ -207,9 +221,10 @@ async def arun_tool(
             value = await acall_within(decision.timeout_s, lambda: call(event.arguments or {}))
         except ToolTimeoutError as error:
             return _timed_out(guard, event, error)
-        done = _read(guard, event, value, codec)
-        if isinstance(done, Refused):
-            return done
+        read = _read(guard, event, value, codec)
+        if isinstance(read, Refused):
+            return read
+        value, done = read
         return _result(guard, value, done, await guard.acheck(done), codec)
 
 
@@ -283,12 +298,34 @@ def _timed_out(guard: Guard, event: Event, error: ToolTimeoutError) -> Refused:
     return _notice(event, text, denied.decision)
 
 
-def _read(guard: Guard, event: Event, value: object, codec: ToolCodec) -> Event | Refused:
-    """The result as an event. One that cannot be read (nested too deeply, say) is withheld."""
+def _read(
+    guard: Guard, event: Event, value: object, codec: ToolCodec
+) -> tuple[object, Event] | Refused:
+    """What may be seen of the result, and that as an event.
+
+    A result that cannot be read (nested too deeply, say) is withheld.
+    """
     try:
-        return event.returned(codec.read(value))
+        value = minimised(guard, event, value, codec)
+        return value, event.returned(codec.read(value))
+    except BlockedError as error:
+        return _withheld(event, guard.deny(event.returned(()), error.decision).decision)
     except Exception as error:  # noqa: BLE001 - what cannot be read was not checked
         return _withheld(event, guard.refuse(event.returned(()), "adapter", error).decision)
+
+
+def minimised(guard: Guard, event: Event, value: object, codec: ToolCodec) -> object:
+    """What may be seen of the result `value` of the tool call `event`.
+
+    Raises:
+        BlockedError: Nothing of it may be seen.
+    """
+    select = guard.minimiser(event)
+    if select is None:
+        return value
+    if isinstance(codec, MinimisingCodec):
+        return codec.minimise(value, select)
+    return select(value)
 
 
 def _result(

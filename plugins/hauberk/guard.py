@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -30,9 +31,11 @@ from hauberk.plugin import (
     AsyncPlugin,
     ExplainingPlugin,
     FailurePlugin,
+    MinimisingPlugin,
     Plugin,
     Recorder,
     ReleasingPlugin,
+    Select,
     StreamingPlugin,
 )
 from hauberk.policy import Access, OnError, Policy, Section, load_policy
@@ -111,6 +114,7 @@ class Guard:
             for plugin in self._by_stage[Stage.COMPLETION]
         )
         self._releasing = tuple(p for p in self.plugins if isinstance(p, ReleasingPlugin))
+        self._minimising = tuple(p for p in self.plugins if isinstance(p, MinimisingPlugin))
         self._watching_failures = tuple(p for p in self.plugins if isinstance(p, FailurePlugin))
         self._on_error = _on_error(self.policy)
 
@@ -324,6 +328,15 @@ class Guard:
             except Exception as error:  # noqa: BLE001 - the rest must be released all the same
                 _log.error("%s could not release: %s", plugin.name, place_of(error))
 
+    def minimiser(self, event: Event) -> Select | None:
+        """What may be seen of the result of the tool call `event`; None: all of it.
+
+        For flows: it is applied before anything else sees the result.
+        """
+        found = [p.minimiser(event) for p in self._minimising]
+        chosen = [select for select in found if select is not None]
+        return partial(_selected, chosen) if chosen else None
+
     def failed(self, event: Event) -> None:
         """A tool that was let through raised, or ran out of time. `event` is its (absent) result.
 
@@ -425,6 +438,12 @@ class Guard:
             if decision.stop:
                 run.event.session.trip(decision)
         return decision
+
+
+def _selected(chosen: Iterable[Select], value: object) -> object:
+    for select in chosen:
+        value = select(value)
+    return value
 
 
 def _passed(event: Event, decision: Decision) -> Event:

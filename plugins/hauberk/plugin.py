@@ -1,4 +1,4 @@
-"""What a plugin is: one required method, and four that it may add.
+"""What a plugin is: one required method, and five that it may add.
 
 Rules:
 * `inspect` gets an event and gives a decision. It changes nothing that it was given.
@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -87,6 +88,23 @@ class ExplainingPlugin(Plugin, Protocol):
 
     def explain(self, event: Event) -> Explanation:
         """Why: rules, arguments, where values came from. Changes nothing."""
+        ...
+
+
+Select = Callable[[object], object]
+"""Takes a structured value; gives a copy with what may be seen of it.
+
+Raises:
+    BlockedError: Nothing of it may be seen.
+"""
+
+
+@runtime_checkable
+class MinimisingPlugin(Plugin, Protocol):
+    """A plugin that leaves out parts of what a tool returned, before anyone sees any of it."""
+
+    def minimiser(self, event: Event) -> Select | None:
+        """What may be seen of the result of the tool call `event`; None: all of it."""
         ...
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from hauberk.fields import parse_path
 from hauberk.policy._base import Model, Section
 from hauberk.policy._names import Names
 
@@ -32,6 +33,15 @@ class Operator(StrEnum):
 
 Chosen = dict[str, Operator]
 """Operators by entity type; `*` stands for every type that is not named."""
+
+
+def _readable(path: str) -> str:
+    parse_path(path)
+    return path
+
+
+Fields = dict[str, tuple[Annotated[str, AfterValidator(_readable)], ...]]
+"""Paths of fields (a part of JSONPath: `hauberk.fields`) by tool; `$` is everything."""
 
 
 class VaultPolicy(Model):
@@ -88,6 +98,12 @@ class PiiPolicy(Section):
     ingest: Chosen = Field(default_factory=lambda: {"*": Operator.REDACT})
     """What an index and its embedding model get. It outlives the session, so nothing that only the
     session can read back belongs there."""
+    fields: Fields = Field(default_factory=dict)
+    """Which fields of a tool's structured result may be seen, by exact name or glob of the tool:
+    `find_customer: [id, orders[*].status]`. A tool that nothing matches is shown whole."""
+    purposes: dict[str, Fields] = Field(default_factory=dict)
+    """The same by purpose of the session. A tool that any purpose names shows a session the fields
+    that its own purpose names, and nothing without one."""
     vault: VaultPolicy = VaultPolicy()
     """Where they are remembered."""
 
