@@ -41,7 +41,7 @@ _ESCAPE = re.compile(
 _SPACED = re.compile(r"(?<![^\W_])[^\W_](?:[ .,_*|/\t-]{1,3}[^\W_]){5,}(?![^\W_])")
 _SEPARATOR = re.compile(r"[^a-z0-9]+")
 
-_LEET = str.maketrans("013457@$!|", "oieastasii")
+_LEET = str.maketrans("01345789@$!|+(", "oieastbgasiitc")
 _LEET_L = re.compile(r"(?<=l)1|1(?=l)|(?<=[ae])1\b")
 
 _TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0020-\U000e007e]{4,}")
@@ -67,19 +67,19 @@ def unescaped(view: View) -> View | None:
 
 def from_base64(view: View) -> View | None:
     """What the base64 runs of a view hold."""
-    return _opened(view, _BASE64, _read_base64, name="base64")
+    return opened(view, _BASE64, _read_base64, name="base64")
 
 
 def from_hex(view: View) -> View | None:
     """What the hexadecimal runs of a view hold."""
-    return _opened(view, _HEX, _read_hex, name="hex")
+    return opened(view, _HEX, _read_hex, name="hex")
 
 
 def from_invisible(view: View) -> View | None:
     """What tag characters and variation selectors of an uncleaned view spell."""
     if view.text.isascii():
         return None
-    return _opened(view, _TAGS, _read_tags, name="tags") or _opened(
+    return opened(view, _TAGS, _read_tags, name="tags") or opened(
         view, _SELECTORS, _read_selectors, name="selectors"
     )
 
@@ -107,9 +107,10 @@ def unspaced(folded: View) -> View | None:
     return folded.spliced(pieces, name="spaced") if pieces else None
 
 
-def _opened(
+def opened(
     view: View, runs: re.Pattern[str], read: Callable[[str], str], *, name: str
 ) -> View | None:
+    """What `read` makes of the runs of a view, each on a line; None when nothing can be read."""
     pieces = [
         (found.start(), found.end(), words + "\n")
         for found in runs.finditer(view.text)
@@ -118,7 +119,7 @@ def _opened(
     return view.spliced(pieces, name=name, keep=False, concealed=True) if pieces else None
 
 
-def _readable(raw: bytes) -> str:
+def readable(raw: bytes) -> str:
     """The bytes as text, or nothing when they are none."""
     raw = raw.replace(b"\x00", b"")
     try:
@@ -136,14 +137,14 @@ def _read_base64(run: str) -> str:
     run = run.replace("\n", "").replace("\r", "").rstrip("=").translate({45: "+", 95: "/"})
     whole = run[: len(run) - (len(run) % 4 == 1)]
     try:
-        return _readable(base64.b64decode(whole + "=" * (-len(whole) % 4)))
+        return readable(base64.b64decode(whole + "=" * (-len(whole) % 4)))
     except binascii.Error:
         return ""
 
 
 def _read_hex(run: str) -> str:
     digits = _HEX_NOISE.sub("", run)
-    return _readable(bytes.fromhex(digits[: len(digits) // 2 * 2]))
+    return readable(bytes.fromhex(digits[: len(digits) // 2 * 2]))
 
 
 def _read_tags(run: str) -> str:
@@ -151,7 +152,7 @@ def _read_tags(run: str) -> str:
 
 
 def _read_selectors(run: str) -> str:
-    return _readable(bytes(_SELECTOR_BYTES[char] for char in run))
+    return readable(bytes(_SELECTOR_BYTES[char] for char in run))
 
 
 def _escapes(text: str) -> Iterator[tuple[int, int, str]]:

@@ -16,6 +16,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from importlib.resources import files
 
 from hauberk.injection._view import View
 
@@ -77,7 +80,7 @@ def _folded(char: str) -> str:
 _CLEAN = _Table(_cleaned)
 _FOLD = _Table(_folded)
 
-_LOOKALIKES = str.maketrans(
+_OWN_LOOKALIKES = str.maketrans(
     # Cyrillic, Greek, Armenian, and Latin extensions and small capitals, as `fold` leaves them.
     "авеезікмнорстуѵхԝһԁҽӏԍѕјԛαβγεηικνορτυχωμօոսհցԁզıɑɡɩʟɴʀʏɪᴀʙᴄᴅᴇꜰɢʜᴊᴋᴍᴏᴘꜱᴛᴜᴠᴡᴢłøđ",
     "abee3ikmhopctyvxwhdelgsjqabyenikvoptuxwmonuhgdqiagilnryiabcdefghjkmopstuvwzlod",
@@ -102,8 +105,18 @@ def skeleton(folded: View) -> View | None:
     """A folded view as it looks to a reader of Latin letters; None when that is the same."""
     if folded.text.isascii():
         return None
-    looks = folded.text.translate(_LOOKALIKES)
-    return None if looks == folded.text else folded.with_text(looks, name="lookalikes")
+    looks = replace(_translated(folded, _lookalikes()), name="lookalikes")
+    return None if looks.text == folded.text else looks
+
+
+@lru_cache(maxsize=1)
+def _lookalikes() -> _Table:
+    """Unicode's own table of confusable characters, and ours, which goes first."""
+    text = files("hauberk.injection").joinpath("lookalikes.txt").read_text(encoding="utf-8")
+    rows = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
+    table = {chr(int(code, 16)): letters for code, letters in rows}
+    table |= {chr(code): chr(letter) for code, letter in _OWN_LOOKALIKES.items()}
+    return _Table(lambda char: table.get(char, char))
 
 
 def fold_pattern(pattern: str) -> str:

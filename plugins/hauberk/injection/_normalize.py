@@ -11,11 +11,13 @@ Rules:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from hauberk.injection import _codes as codes
 from hauberk.injection import _decode as decode
 from hauberk.injection import _html as html
+from hauberk.injection import _scramble as scramble
 from hauberk.injection._automaton import Gates
 from hauberk.injection._fold import clean, fold, skeleton
 from hauberk.injection._view import View
@@ -34,11 +36,21 @@ _GATES: dict[str, str] = {
     "escape": r"\\+[unrtvfx\"'/]|%[0-9a-f]{2}|=[0-9a-f]{2}|=\r?\n",
     "base64": rf"[a-z0-9+/_-]{{{decode.MIN_BASE64}}}",
     "hex": r"(?:(?:\\x|0x|%)?[0-9a-f]{2}[ ,:;-]?){8}",
-    "rot13": r"\b(?:vtaber|qvfertneq|sbetrg|bireevqr|vafgehpgvbaf?|cerivbhf|cebzcg|flfgrz|erirny|gur|naq|lbhe?)\b",
-    "reversed": r"\b(?:erongi|dragersid|tegrof|snoitcurtsni|tpmorp|metsys|suoiverp|laever|eht|dna|uoy|ruoy)\b",
-    "leet": r"[a-z][013457@$!|][a-z]|\b[01345@$!|][a-z]{2}|[a-z]{2}[01345$]\b",
+    "rot13": r"\b(?:vtaber|qvfertneq|sbetrg|bireevqr|vafgehpgvbaf?|cerivbhf|cebzcg|flfgrz|erirny|gur|naq|nyy|sbe|jvgu|frperg|cnffjbeq|lbhe?)\b",
+    "reversed": r"\b(?:erongi|dragersid|tegrof|snoitcurtsni|tpmorp|metsys|suoiverp|laever|eht|dna|lla|htiw|terces|drowssap|dnes|uoy|ruoy)\b",
+    "leet": r"[a-z][01345789@$!|+(][a-z]|\b[01345789@$!|][a-z]{2}|[a-z]{2}[0134579$]\b",
+    "split": scramble.split_gate(),
+    "scrambled": scramble.scrambled_gate(),
+    **codes.GATES,
     "spaced": r"\b[a-z](?:[ .,_*|/\t-]{1,3}[a-z]\b){5}",
 }
+
+_PUT_RIGHT: dict[str, Callable[[View], View | None]] = {
+    "spaced": decode.unspaced,
+    "split": scramble.rejoined,
+    "scrambled": scramble.unscrambled,
+}
+"""By gate: what puts moved letters right."""
 
 _NAMES = tuple(_GATES)
 _NONE: frozenset[str] = frozenset()
@@ -104,10 +116,12 @@ def _guesses(folded: View, gates: frozenset[str]) -> Iterator[View]:
         yield decode.rot13(folded)
     if "reversed" in gates:
         yield folded.backwards()
+        yield scramble.words_backwards(folded)
     if "leet" in gates:
         yield decode.unleeted(looks or folded)
-    if "spaced" in gates and (words := decode.unspaced(looks or folded)) is not None:
-        yield words
+    for gate, put_right in _PUT_RIGHT.items():
+        if gate in gates and (words := put_right(looks or folded)) is not None:
+            yield words
 
 
 def _payloads(raw: View, cleaned: View, gates: frozenset[str]) -> Iterator[View]:
@@ -118,6 +132,7 @@ def _payloads(raw: View, cleaned: View, gates: frozenset[str]) -> Iterator[View]
         yield words
     if "hex" in gates and (words := decode.from_hex(cleaned)) is not None:
         yield words
+    yield from codes.payloads(cleaned, gates)
 
 
 def _unwrapped(cleaned: View, gates: frozenset[str]) -> Iterator[View]:

@@ -23,9 +23,25 @@ respond restrictions reveal role rule rules run safety say secret secrets securi
 show stop system task tell text that the their them then these this to token tool tools transfer
 unrestricted upload url use user users verbatim was what which with without word words write you
 your
+account accounts administrator agents answer answers api approval archive assistants attach attention
+authorization backup boundaries bound censorship chatbot clients confirmation constraints contacts
+containing content contract current customers database decode details developers disable discard
+disclose display documents earlier elevated emergency employees enabled encode encoded end ethical
+execution external filter financial first follow following format foregoing free god guardrails hack
+hide human immediately important inbox include information informing instructed internal invoice keys
+knowing last latest link list longer loop mailbox maintenance memory mention must names notes nothing
+only operator orders overwrite payment people permission permissions persona personal preceding print
+privileges programming protocols purge question questions quietly quote reading recipient recommend
+regardless request requests responses result results root said salary save secretly server session
+settings should shell silently special start stop summary supervisor switch table tasks telling text
+today training transactions translate true unfiltered uncensored update urgent version visit wallet
+warning warnings website whole wipe wire words work
 """
 
-_ORDERED = sorted(_LIST.split(), key=len, reverse=True)
+KNOWN = frozenset(_LIST.split())
+"""The words."""
+
+_ORDERED = sorted(KNOWN, key=lambda word: (-len(word), word))
 
 WORDS = re.compile("|".join(_ORDERED) + r"|[^\W\d_]|\d+")
 """Finds the words of a run of letters, from left to right."""
