@@ -170,6 +170,8 @@ def _check(schema: Any) -> None:
 def _check_references(schema: object, registry: Any) -> None:
     resolver: Any = registry.resolver_with_root(DRAFT202012.create_resource(cast("Any", schema)))
     for ref in _found(schema, "$ref"):
+        if not isinstance(ref, str):
+            continue  # a value inside `const` or `enum`: as a reference the check above refused it
         try:
             resolver.lookup(ref)
         except Unresolvable:

@@ -353,6 +353,12 @@ _SCHEMAS = st.recursive(
 )
 
 
+def test_a_value_that_looks_like_a_reference_is_a_value() -> None:
+    schema = ArgumentSchema({"const": {"$ref": None}})
+    assert schema.violation({"$ref": None}) is None
+    assert schema.violation({}) is not None
+
+
 @settings(max_examples=400, deadline=None)
 @given(schema=_SCHEMAS, arguments=st.dictionaries(st.sampled_from("ab"), _JSON))
 def test_any_schema_is_either_refused_with_its_problem_or_usable(
