@@ -18,7 +18,7 @@ from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 
 from hauberk_pii import finder_for
 from hauberk_pii.tagger import NameRecognizer, TaggerFileError, TaggerNlpEngine, load, parsed
-from hauberk_pii.tagger._features import EDGE, Word, mode_of, runs_of
+from hauberk_pii.tagger._features import Word, mode_of, runs_of
 from hauberk_pii.tagger._file import weights_of, written
 from hauberk_pii.tagger._model import LABELS, decoded, packed, unpacked
 from hauberk_pii.tagger._source import found_in
@@ -173,7 +173,7 @@ def test_runs_hold_particles_between_and_before_candidates_only() -> None:
 
 def test_modes() -> None:
     low, title, upper = Word("a", "a3", candidate=False), Word("A", "T3", candidate=True), Word("A", "U3", candidate=True)  # fmt: skip
-    assert [mode_of(w) for w in ([low], [upper], [title, low], [title] * 4 + [low], [EDGE])] == [
+    assert [mode_of(w) for w in ([low], [upper], [title, low], [title] * 4 + [low], [Word("|", "|", candidate=False)])] == [
         "l", "u", "m", "t", "l",
     ]  # fmt: skip
 
@@ -222,6 +222,15 @@ def test_what_is_written_is_read() -> None:
     tagger = parsed(written({"ada": 1, "zoe": 255}, weights, transitions))
     assert [(n.label, n.start, n.end) for n in tagger.names("(Ada)")] == [("PER", 1, 4)]
     assert weights_of(weights).total(["0=ada", "first", "none"]) == sum(weights.values())
+
+
+def test_taggers_do_not_share_what_they_remember() -> None:
+    """Words and the edges of a text weigh what the weights of their own tagger say."""
+    rows = [[0.0] * len(LABELS) for _ in LABELS]
+    for weight, found in ((9, 1), (-9, 0), (9, 1)):
+        weights = {"-1=|": packed({"B-PER": weight}), "0=ada": packed({"B-LOC": 0.5, "O": 1})}
+        tagger = parsed(written({"ada": 1}, weights, rows))
+        assert [n.label for n in tagger.names("Ada")] == ["PER"] * found
 
 
 @pytest.mark.parametrize("at", [0, 5, 40, 2000])

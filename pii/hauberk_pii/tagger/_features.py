@@ -45,8 +45,8 @@ class Word:
     """Weights of what it says two words before itself, one before, itself, one after, two after."""
 
 
-EDGE = Word("|", "|", candidate=False)
-"""Stands before the first word and after the last."""
+EDGE = "edge"
+"""Kind of what stands before the first word and after the last."""
 
 
 def word_of(text: str, kind: str, table: Entries) -> Word:
@@ -64,6 +64,8 @@ def word_of(text: str, kind: str, table: Entries) -> Word:
 
 
 def _other(text: str, kind: str) -> Word:
+    if kind == EDGE:
+        return Word("|", "|", candidate=False)
     if kind == "sign":
         return Word(text, text, candidate=False)
     if kind == "number":
@@ -167,7 +169,9 @@ def read(text: str, look: Callable[[str, str], Word]) -> Reading:
     """
     tokens = tokens_of(text)
     inner = [look(word, kind) for word, _, kind in tokens]
-    return Reading(tokens, [EDGE, EDGE, *inner, EDGE, EDGE], list(_runs_by_line(inner)))
+    # Asked for like any other: what a word remembers belongs to the tagger that reads.
+    edge = look("", EDGE)
+    return Reading(tokens, [edge, edge, *inner, edge, edge], list(_runs_by_line(inner)))
 
 
 def _runs_by_line(words: list[Word]) -> Iterator[tuple[int, int, str]]:
