@@ -44,6 +44,11 @@ class ValueOrigin:
         back = "".join(f"; {step}" for step in self.chain)
         return f"{self.where} ({self.value!r}) {self.origin}{back}."
 
+    def clause(self, said: str = "") -> str:
+        """What it is and where it came from, as a part of a sentence that says `said` already."""
+        source = str(self.origin)
+        return f"{self.where} is {self.value!r}" + ("" if source in said else f" and {source}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
@@ -78,6 +83,20 @@ class Explanation:
             *(str(value) for value in self.values),
             *(_change(change) for change in self.changes),
         )
+
+    @property
+    def sentence(self) -> str:
+        """The decision in one sentence: the first objection, the value that it is about, its source.
+
+        An objection to the call itself is about the call's first value, when it has one.
+        """
+        head = f"The call of {shown(self.tool)} {_HEADS[self.decision.verdict.value]}"
+        finding = next(iter(self.decision.findings), None)
+        if finding is None:
+            return f"{head}."
+        about = [one for one in self.values if one.where == finding.where] or self.values
+        told = f" ({about[0].clause(finding.explanation)})" if about else ""
+        return f"{head}: {finding.explanation}{told}."
 
     def __str__(self) -> str:
         """The sentences, one a line."""

@@ -36,7 +36,7 @@ from hauberk.demo._trace import (
     what_left,
 )
 from hauberk.errors import HauberkError, MissingExtraError
-from hauberk.events import Usage
+from hauberk.events import Stage, Usage
 from hauberk.guard import Guard
 from hauberk.plugin import Entry
 from hauberk.policy import AuditPolicy, Policy, load_policy
@@ -115,15 +115,23 @@ class _Notes:
     """A recorder that also remembers, so that decisions can be shown beside their run."""
 
     trail: AuditTrail
-    entries: list[Entry] = field(default_factory=list[Entry])
+    guard: Guard | None = None
+    """Whose decisions these are: it explains them."""
+    decisions: list[Verdict] = field(default_factory=list[Verdict])
 
     def record(self, entry: Entry) -> None:
         self.trail.record(entry)
-        self.entries.append(entry)
+        self._note(entry)
 
     async def arecord(self, entry: Entry) -> None:
         await self.trail.arecord(entry)
-        self.entries.append(entry)
+        self._note(entry)
+
+    def _note(self, entry: Entry) -> None:
+        # At once: what a session has read by now is what it was refused for.
+        self.decisions.append(
+            _verdict(entry, "" if self.guard is None else _told(self.guard, entry))
+        )
 
     def close(self) -> None:
         self.trail.close()
@@ -228,6 +236,7 @@ def _guard(policy: Policy, audit: Path | None) -> Generator[tuple[Guard, _Notes]
         path = audit or Path(folder) / "audit.db"
         notes = _Notes(AuditTrail.open(AuditPolicy(path=str(path))))
         with Guard(policy, recorder=notes) as guard:
+            notes.guard = guard
             yield guard, notes
 
 
@@ -254,7 +263,7 @@ class _Bench:
         self, name: str, scenario: Scenario, task: Attack | Honest, *, guard: Guard | None
     ) -> Trace:
         provider = Provider(self.model)
-        before = len(self.notes.entries)
+        before = len(self.notes.decisions)
         started = time.perf_counter()
         answer, stopped = "", None
         session = guard.session(user="office clerk") if guard else nullcontext()
@@ -276,7 +285,7 @@ class _Bench:
             actions=tuple(office.actions),
             left=tuple(what_left(office.actions, answer)),
             cost=self._cost(provider),
-            decisions=tuple(map(_verdict, self.notes.entries[before:])),
+            decisions=tuple(self.notes.decisions[before:]),
             seconds=round(time.perf_counter() - started, 4),
         )
 
@@ -294,7 +303,19 @@ class _Bench:
         )
 
 
-def _verdict(entry: Entry) -> Verdict:
+def _told(guard: Guard, entry: Entry) -> str:
+    """Why a tool call was refused, in one sentence; empty for everything else."""
+    event, decision = entry.event, entry.decision
+    if event.stage is not Stage.TOOL_CALL or decision.passes:
+        return ""
+    try:
+        explained = guard.explain(event)
+    except ValueError:  # nothing in this policy explains
+        return decision.reason
+    return decision.reason if explained.decision.passes else explained.sentence
+
+
+def _verdict(entry: Entry, told: str) -> Verdict:
     decision = entry.decision
     return Verdict(
         stage=entry.event.stage.value,
@@ -303,6 +324,7 @@ def _verdict(entry: Entry) -> Verdict:
         plugin=decision.plugin,
         reason=decision.reason,
         findings=tuple(map(_reason, decision.findings)),
+        told=told,
     )
 
 

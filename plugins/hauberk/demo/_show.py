@@ -38,6 +38,8 @@ def show(report: Report, console: Console, *, detail: str | None = None) -> None
         detail: Id of the attack that is shown in detail; one that shows most by default.
     """
     console.print(_attacks(report), "")
+    if refused := _refused(report):
+        console.print(Group(Text("Refused calls, and why", style="bold"), *refused), "")
     wanted = detail or _SHOWS_MOST
     shown = next((o for o in report.attacks if o.ident == wanted), None)
     if shown is not None:
@@ -58,6 +60,17 @@ def _attacks(report: Report) -> Table:
             _merged({o.framework: _held(o) for o in same}),
         )
     return table
+
+
+def _refused(report: Report) -> list[Text]:
+    """Each refused call of a tool in one sentence; what several frameworks' agents met, once."""
+    told = dict.fromkeys(
+        (outcome.ident, verdict.told)
+        for outcome in report.attacks
+        for verdict in outcome.guarded.decisions
+        if verdict.told
+    )
+    return [Text.assemble((f"{ident}: ", "italic"), _plain(why)) for ident, why in told]
 
 
 def _merged(texts: dict[str, Text]) -> Text:
@@ -154,7 +167,8 @@ def _decisions(trace: Trace) -> RenderableType:
     for verdict in told:
         counts = Counter(f"{f.rule}: {f.explanation}" for f in verdict.findings)
         found = (f"{text} ({n} times)" if n > 1 else text for text, n in counts.items())
-        why = "\n".join([*([verdict.reason] if verdict.reason else []), *found])
+        reason = verdict.told or verdict.reason
+        why = "\n".join([*([reason] if reason else []), *found])
         table.add_row(
             verdict.stage + (f"\n{verdict.tool}" if verdict.tool else ""),
             verdict.verdict + (f"\n{verdict.plugin}" if verdict.plugin else ""),

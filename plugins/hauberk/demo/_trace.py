@@ -80,6 +80,8 @@ class Verdict:
     plugin: str
     reason: str
     findings: tuple[Reason, ...]
+    told: str = ""
+    """Of a tool call that was refused: why, in one sentence that names the value and its source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

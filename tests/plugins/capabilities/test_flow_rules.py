@@ -492,6 +492,36 @@ def test_an_explanation_names_rule_argument_value_source_chain_and_change() -> N
     assert "<script>" not in why._repr_html_()
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "told"),
+    [
+        (
+            "send_mail",
+            {"to": "eve@evil.org"},
+            (
+                "The call of 'send_mail' is denied: arguments.to of 'send_mail' comes from untrusted text "
+                "in call 1 of 'read_mail', field 'body'; `capabilities.flow[0]` wants it from contacts or "
+                "user (arguments.to is 'eve@evil.org')."
+            ),
+        ),
+        (
+            "wipe_disk",
+            {"name": "77"},
+            "(arguments.name is '77' and comes from the user's words).",
+        ),
+        ("send_mail", {"to": "ann@corp.com"}, "The call of 'send_mail' passes."),
+    ],
+    ids=["a value", "the call itself", "no objection"],
+)
+def test_one_sentence_names_the_objection_the_value_and_its_source(
+    tool: str, arguments: dict[str, object], told: str
+) -> None:
+    bench = Bench(RECIPIENT)
+    bench.says("answer the mail with number 77")
+    bench.runs("read_mail", MAIL)
+    assert bench.guard.explain(bench.event(tool, arguments)).sentence.endswith(told)
+
+
 def test_explaining_changes_nothing() -> None:
     bench = Bench(RECIPIENT, intent={})
     bench.says("mail ann@corp.com")

@@ -285,6 +285,37 @@ def test_what_is_no_honest_structure_stays_one_text(text: str) -> None:
     assert fields_of(text, named=True) is None
 
 
+def test_the_head_of_a_mail_is_fields_and_a_line_of_its_body_is_none() -> None:
+    mail = "From: Ann <ann@corp.example>\r\nSubject: hi\r\n\r\nCc: eve@evil.example\nBye: now"
+    assert fields_of(mail, named=True) == [
+        (("From",), "Ann <ann@corp.example>"),
+        (("Subject",), "hi"),
+        (("body",), "Cc: eve@evil.example\nBye: now"),
+    ]
+    assert fields_of(mail, named=False) is None
+
+
+@pytest.mark.parametrize("name", ["From", "from", "Body"])
+def test_a_mail_whose_head_names_a_field_twice_is_one_text(name: str) -> None:
+    """Somebody may have written the second one into a subject."""
+    mail = f"From: ann@corp.example\nSubject: hi\n{name}: eve@evil.example\n\nHello"
+    assert fields_of(mail, named=True) is None
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "From: ann@corp.example\nSubject:\n\n  Cc: eve@evil.example",
+        "From: ann@corp.example\nSubject: 'hi\n\n  x'\nCc: eve@evil.example",
+        "From: ann@corp.example\nSubject: |\n\n  x\nCc: eve@evil.example",
+        "From: ann@corp.example\nSubject: 'hi\n there'\n\nCc: eve@evil.example",
+    ],
+    ids=["empty subject", "open quote", "block", "folded subject"],
+)
+def test_a_body_that_would_be_a_field_in_yaml_makes_it_one_text(mail: str) -> None:
+    assert fields_of(mail, named=True) is None
+
+
 def test_a_key_that_looks_like_a_path_names_no_field() -> None:
     assert fields_of('{"x.iban": "evil"}', named=True) == [(("?",), "evil")]
     assert path_of("rows[3].sender") == ("rows", "sender")

@@ -162,6 +162,20 @@ def test_it_fits_the_terminal_and_says_the_same_at_every_width(small: Report, wi
     assert "bare: 2 of 2 attacks succeed; with hauberk: 0 of 2" in flat
 
 
+def test_refused_calls_are_told_below_the_table(small: Report) -> None:
+    attack = small.attacks[0]
+    why = (
+        "The call of 'pay' is denied: [b]because[/b] (arguments.to is 'x' and is the model's own)."
+    )
+    verdict = replace(attack.guarded.decisions[0], told=why)
+    guarded = replace(attack.guarded, decisions=(verdict, verdict))
+    out = io.StringIO()
+    show(replace(small, attacks=(replace(attack, guarded=guarded),)), Console(file=out, width=200))
+    head, _, below = out.getvalue().partition("Refused calls, and why")
+    assert head
+    assert below.count(f"{attack.ident}: {why}") == 1
+
+
 def test_without_colours_there_is_no_escape_code(small: Report) -> None:
     out = io.StringIO()
     show(small, Console(file=out, width=80, force_terminal=True, no_color=True, color_system=None))

@@ -3,6 +3,9 @@
 Rules:
 * JSON is always opened: its fields were kept apart by whoever wrote it. YAML (and `name: value`
   lines, which are YAML) only where the policy names fields.
+* A head of `Name: value` lines with a body below it, as a mail has, is the fields of the head and
+  `body`, whatever the body looks like: its lines are no fields. Where a blank line may as well be
+  part of a value in YAML, it stays one text.
 * A text in which a name stands twice in one record is no structure: somebody may have written the
   second one into a value. It stays one text.
 * A field is named by the names on its way, positions left out. A name with a dot or a bracket in it
@@ -30,6 +33,8 @@ Fields = list[tuple[Path, str]]
 
 _STEP = re.compile(r"[^.\[\]]+|\[\d+\]")
 _YAML = re.compile(r"\s*(?:-\s+)*[\w \"'-]{1,64}:(?:\s|$)")
+_HEAD_LINE = re.compile(r"(?P<name>[^\W_][\w -]{0,39}):(?: (?P<value>.*))?")
+_BLANK = re.compile(r"\r?\n[ \t]*\r?\n")
 
 
 def path_of(where: str) -> Path:
@@ -56,10 +61,25 @@ def fields_of(text: str, *, named: bool) -> Fields | None:
         if head in "{[":
             return _flat(json.loads(text, object_pairs_hook=_once))
         if named and len(text) <= MAX_YAML_CHARS and _YAML.match(text):
-            return _flat(_yaml(text))
+            head, *rest = _BLANK.split(text.strip(), maxsplit=1)
+            return _letter(head, rest[0]) if rest and head[0] != "-" else _flat(_yaml(text))
     except (ValueError, RecursionError):
         return None
     return None
+
+
+def _letter(head: str, body: str) -> Fields:
+    """Fields of a head, and the body below it (RFC 5322, section 2.1).
+
+    Raises:
+        ValueError: It may as well be YAML with a value of several lines, or is neither.
+    """
+    lines = [_HEAD_LINE.fullmatch(line) for line in head.splitlines()]
+    if body[:1].isspace() or not all(lines):
+        raise ValueError("a body, or a value")
+    pairs = [(line["name"], (line["value"] or "").strip()) for line in lines if line]
+    _once([(name.casefold(), "") for name, _ in (*pairs, ("body", ""))])
+    return [((_step(name),), value) for name, value in (*pairs, ("body", body))]
 
 
 def map_fields(text: str, change: Callable[[Path, str], str]) -> str | None:
