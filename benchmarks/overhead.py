@@ -94,6 +94,23 @@ class Variant:
     samples: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
 
 
+def _chat_model() -> Any:
+    """Asks for one tool call, then answers, and reads no more than the last message."""
+    from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+
+    from hauberk_langchain.testing import BrainChatModel
+
+    class Quick(BrainChatModel):
+        def _answer(self, messages: list[BaseMessage], tools: Any = None) -> AIMessage:  # noqa: ARG002 - it knows the tool
+            usage: Any = {"input_tokens": 200, "output_tokens": 100, "total_tokens": 300}
+            if isinstance(messages[-1], ToolMessage):
+                return AIMessage(TEXT, usage_metadata=usage)
+            call = {"name": "look_up", "args": {"query": TEXT[:200]}, "id": "call_1"}
+            return AIMessage("", tool_calls=[call], usage_metadata=usage)
+
+    return Quick(brain=brain())
+
+
 # --- LangChain --------------------------------------------------------------------------------
 
 
@@ -108,7 +125,6 @@ def langchain_variants(folder: Path) -> list[Variant]:
     from langchain_core.tools import tool
 
     from hauberk_langchain import HauberkCallbackHandler, HauberkMiddleware, protect
-    from hauberk_langchain.testing import BrainChatModel
 
     def agent(*middleware: Any) -> Any:
         @tool
@@ -116,7 +132,7 @@ def langchain_variants(folder: Path) -> list[Variant]:
             """Look something up."""
             return f"{TEXT} {query[:9]}"
 
-        return create_agent(BrainChatModel(brain=brain()), [look_up], middleware=middleware)
+        return create_agent(_chat_model(), [look_up], middleware=middleware)
 
     def variant(name: str, graph: Any, **config: Any) -> Variant:
         def ask(number: int) -> dict[str, Any]:
@@ -163,7 +179,6 @@ def history(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
     from langchain_core.tools import tool
 
     from hauberk_langchain import HauberkCallbackHandler
-    from hauberk_langchain.testing import BrainChatModel
 
     @tool
     def look_up(query: str) -> str:
@@ -174,7 +189,7 @@ def history(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
     for turn in range(max(TURNS)):
         past += [HumanMessage(f"{TEXT} No. {turn}"), AIMessage(f"Order {turn}: {TEXT[:200]}")]
     guard = Guard(policy(folder / "history.db"))
-    agent: Any = create_agent(BrainChatModel(brain=brain()), [look_up])
+    agent: Any = create_agent(_chat_model(), [look_up])
     configs: dict[str, dict[str, Any]] = {
         "bare": {},
         "handler": {"callbacks": [HauberkCallbackHandler(guard)]},
@@ -379,7 +394,6 @@ def where(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
     from langchain_core.tools import tool
 
     from hauberk_langchain import protect
-    from hauberk_langchain.testing import BrainChatModel
 
     @tool
     def look_up(query: str) -> str:
@@ -393,7 +407,7 @@ def where(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
         assert real.recorder is not None  # noqa: S101 - the policy above has a trail
         recorder = TimedRecorder(real.recorder)
         guard = Guard(Policy.unsafe_allow_all(), plugins=plugins, recorder=recorder)
-        agent: Any = protect(create_agent(BrainChatModel(brain=brain()), [look_up]), guard)
+        agent: Any = protect(create_agent(_chat_model(), [look_up]), guard)
         for number in range(rounds):
             with _session(-1 if key == "warm" else number).active():
                 text = TEXT if key == "warm" else f"{TEXT} No. {number}"

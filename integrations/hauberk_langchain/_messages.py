@@ -38,18 +38,44 @@ def read_messages(messages: Sequence[BaseMessage]) -> tuple[Segment, ...]:
     found: list[Segment] = []
     names: dict[str, str] = {}
     for number, message in enumerate(messages):
-        make = _maker(message, names)
-        where = f"messages[{number}]."
-        if isinstance(message.content, str) and _plain(message):
-            found.append(make(message.content, where + "content"))
-            continue
-
-        def keep(path: Path, text: str, make: _Maker = make, where: str = where) -> str:
-            found.append(make(text, where + dotted(path)))
-            return text
-
-        change_message(message, keep)
+        names |= names_in(message)
+        found += read_message(message, number, names)
     return tuple(found)
+
+
+def read_message(
+    message: BaseMessage, number: int, names: Mapping[str, str]
+) -> tuple[Segment, ...]:
+    """Every text of one message.
+
+    Args:
+        message: The message.
+        number: Its place in the conversation.
+        names: Names of the tools that were called, by the id of the call.
+    """
+    make, where = _maker(message, names), f"messages[{number}]."
+    if isinstance(message.content, str) and is_plain(message):
+        return (make(message.content, where + "content"),)
+    found: list[Segment] = []
+
+    def keep(path: Path, text: str) -> str:
+        found.append(make(text, where + dotted(path)))
+        return text
+
+    change_message(message, keep)
+    return tuple(found)
+
+
+def names_in(message: BaseMessage) -> dict[str, str]:
+    """Names of the tools that a message calls, by the id of the call."""
+    if not isinstance(message, AIMessage) or not message.tool_calls:
+        return {}
+    return {call["id"] or "": call["name"] for call in message.tool_calls}
+
+
+def needs_names(message: BaseMessage) -> bool:
+    """Whether only the call that it answers says which tool a message is of."""
+    return isinstance(message, ToolMessage) and not message.name
 
 
 def write_messages(
@@ -62,14 +88,14 @@ def write_messages(
 
 def change_message(message: M, change: Change) -> M:
     """A message with every text passed through `change`; itself when none changed."""
-    if isinstance(message.content, str) and _plain(message):
+    if isinstance(message.content, str) and is_plain(message):
         text = change(_CONTENT, message.content)
         return message if text is message.content else _with_content(message, text)
     update: dict[str, Any] = {}
     _put(update, "content", message.content, change_blocks(message.content, change, path=_CONTENT))
     if isinstance(message, AIMessage):
         for field in ("tool_calls", "invalid_tool_calls", "tool_call_chunks"):
-            calls = getattr(message, field, None)
+            calls = vars(message).get(field)  # pydantic takes microseconds to say no
             if calls:
                 _put(update, field, calls, change_blocks(calls, change, path=(field,)))
     if message.additional_kwargs:
@@ -169,21 +195,19 @@ def _put(update: dict[str, Any], field: str, old: object, new: object) -> None:
         update[field] = new
 
 
-def _plain(message: BaseMessage) -> bool:
-    """Has no text but its content."""
-    if message.additional_kwargs or message.name:
+def is_plain(message: BaseMessage) -> bool:
+    """Whether a message has no text but its content."""
+    if message.additional_kwargs or (message.name and not isinstance(message, _OF_TOOLS)):
         return False
     return not isinstance(message, AIMessage) or not (
         message.tool_calls or message.invalid_tool_calls
     )
 
 
-def _maker(message: BaseMessage, names: dict[str, str]) -> _Maker:
+def _maker(message: BaseMessage, names: Mapping[str, str]) -> _Maker:
     if isinstance(message, HumanMessage):
         return _user
     if isinstance(message, AIMessage):
-        for call in message.tool_calls:
-            names[call["id"] or ""] = call["name"]
         return _model
     if isinstance(message, SystemMessage):
         return _developer

@@ -25,19 +25,25 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel, BaseLLM
+from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
 
-from hauberk import BlockedError, Event, Guard, Segment, Stage, Usage
+from hauberk import BlockedError, Event, Guard, Segment, Session, Stage, Usage
 from hauberk._stream import GuardStream
 from hauberk.flows import ModelCodec, arun_model, run_model
 from hauberk_langchain._chunks import ChatChunkFilter, ChunkFilter, TextChunkFilter
 from hauberk_langchain._errors import hard_stops
+from hauberk_langchain._history import History
 from hauberk_langchain._leaves import dotted
-from hauberk_langchain._messages import ChatCodec, read_messages, reported_usage, write_messages
+from hauberk_langchain._messages import ChatCodec, reported_usage
 from hauberk_langchain._objects import attribute, model_name
 from hauberk_langchain._run import Closing, crossing, pending, session_of
 
 _LIMIT_FIELDS = ("max_tokens", "max_output_tokens", "max_completion_tokens", "num_predict")
+
+
+Reading = tuple[tuple[Segment, ...], Callable[[tuple[Segment, ...]], Any]]
+"""The texts of a prompt, and what writes it with other texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,7 @@ class Form:
 
     base: type[Any]
     """The framework's class: what its subclasses override is guarded."""
-    read: Callable[[Any], tuple[Segment, ...]]
-    write: Callable[[Any, tuple[Segment, ...]], Any]
+    read: Callable[[Any, Guard, Session], Reading]
     codec: ModelCodec[Any]
     chunks: Callable[[GuardStream], ChunkFilter[Any]]
 
@@ -74,18 +79,34 @@ class TextCodec:
         return LLMResult(generations=cast("Any", rows), llm_output=answer.llm_output)
 
 
-def _read_prompts(prompts: list[str] | str) -> tuple[Segment, ...]:
+def _read_messages(messages: list[BaseMessage], guard: Guard, session: Session) -> Reading:
+    return session.state((guard, History), History).read(messages)
+
+
+def _read_prompts(prompts: list[str] | str, _: Guard, __: Session) -> Reading:
     if isinstance(prompts, str):
-        return (Segment.from_user(prompts, where="prompt"),)
-    return tuple(Segment.from_user(p, where=f"prompts[{n}]") for n, p in enumerate(prompts))
+        return (Segment.from_user(prompts, where="prompt"),), lambda new: new[0].text
+    read = tuple(Segment.from_user(p, where=f"prompts[{n}]") for n, p in enumerate(prompts))
+    return read, lambda new: [segment.text for segment in new]
 
 
-def _write_prompts(prompts: list[str] | str, segments: tuple[Segment, ...]) -> list[str] | str:
-    return segments[0].text if isinstance(prompts, str) else [s.text for s in segments]
+CHAT = Form(BaseChatModel, _read_messages, ChatCodec(), ChatChunkFilter)
+TEXT = Form(BaseLLM, _read_prompts, TextCodec(), TextChunkFilter)
 
 
-CHAT = Form(BaseChatModel, read_messages, write_messages, ChatCodec(), ChatChunkFilter)
-TEXT = Form(BaseLLM, _read_prompts, _write_prompts, TextCodec(), TextChunkFilter)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One prompt on its way."""
+
+    event: Event
+    """As the guard is asked about it."""
+    prompt: Any
+    """As it came."""
+    write: Callable[[tuple[Segment, ...]], Any]
+
+    def sent(self, sent: Event) -> Any:
+        """The prompt as it may be sent: a copy, where it changed."""
+        return self.prompt if sent.segments is self.event.segments else self.write(sent.segments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +120,7 @@ class Call:
     manager: Any
     kwargs: dict[str, Any]
 
-    def event(self, prompt: Any) -> Event:
+    def asked(self, prompt: Any) -> Asked:
         """The prompt, for the first guard.
 
         Raises:
@@ -109,9 +130,10 @@ class Call:
         session = session_of(guard, getattr(self.manager, "metadata", None))
         try:
             params = self.model._get_ls_params(stop=self.stop, **self.kwargs)  # noqa: SLF001
-            return Event(
+            segments, write = self.form.read(prompt, guard, session)
+            event = Event(
                 stage=Stage.PROMPT,
-                segments=self.form.read(prompt),
+                segments=segments,
                 session=session,
                 model=params.get("ls_model_name") or model_name(self.model),
                 max_output_tokens=params.get("ls_max_tokens")
@@ -120,10 +142,7 @@ class Call:
         except Exception as error:  # noqa: BLE001 - what cannot be read must not be sent
             event = Event(stage=Stage.PROMPT, session=session)
             raise guard.refuse(event, "langchain adapter", error) from None
-
-    def sent(self, prompt: Any, event: Event, sent: Event) -> Any:
-        """The prompt as it may be sent: a copy, where it changed."""
-        return prompt if sent.segments is event.segments else self.form.write(prompt, sent.segments)
+        return Asked(event, prompt, write)
 
     def rest(self) -> Call:
         """The same call, for the guards after the first."""
@@ -143,11 +162,11 @@ def answer(call: Call, prompt: Any, ask: Callable[[Any], Any]) -> Any:
     """One call that answers at once."""
     if not call.guards:
         return ask(prompt)
-    event = call.event(prompt)
+    asked = call.asked(prompt)
     return run_model(
         call.guards[0],
-        event,
-        lambda sent: answer(call.rest(), call.sent(prompt, event, sent), ask),
+        asked.event,
+        lambda sent: answer(call.rest(), asked.sent(sent), ask),
         call.form.codec,
     )
 
@@ -156,11 +175,11 @@ async def aanswer(call: Call, prompt: Any, ask: Callable[[Any], Awaitable[Any]])
     """The same, on an event loop."""
     if not call.guards:
         return await ask(prompt)
-    event = call.event(prompt)
+    asked = call.asked(prompt)
     return await arun_model(
         call.guards[0],
-        event,
-        lambda sent: aanswer(call.rest(), call.sent(prompt, event, sent), ask),
+        asked.event,
+        lambda sent: aanswer(call.rest(), asked.sent(sent), ask),
         call.form.codec,
     )
 
@@ -170,12 +189,12 @@ def chunks(call: Call, prompt: Any, ask: Callable[[Any], Iterator[Any]]) -> Gene
     if not call.guards:
         yield from ask(prompt)
         return
-    guard, event = call.guards[0], call.event(prompt)
-    sent = guard.require(event)
+    guard, asked = call.guards[0], call.asked(prompt)
+    sent = guard.require(asked.event)
     stream = guard.open_stream(sent)
     shown = call.form.chunks(stream)
     try:
-        with closing(chunks(call.rest(), call.sent(prompt, event, sent), ask)) as pieces:
+        with closing(chunks(call.rest(), asked.sent(sent), ask)) as pieces:
             for piece in pieces:
                 chunk = _fed(guard, sent, shown, piece)
                 if chunk is not None:
@@ -210,12 +229,12 @@ async def achunks(
             async for piece in source:
                 yield piece
         return
-    guard, event = call.guards[0], call.event(prompt)
-    sent = await guard.arequire(event)
+    guard, asked = call.guards[0], call.asked(prompt)
+    sent = await guard.arequire(asked.event)
     stream = guard.open_stream(sent)
     shown = call.form.chunks(stream)
     try:
-        rest = achunks(call.rest(), call.sent(prompt, event, sent), ask)
+        rest = achunks(call.rest(), asked.sent(sent), ask)
         async with Closing(rest) as pieces:
             async for piece in pieces:
                 chunk = _fed(guard, sent, shown, piece)

@@ -15,6 +15,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from hauberk import Finding, Segment
+from hauberk._places import Places
 from hauberk.policy import Operator
 from hauberk_pii._finder import Finder
 from hauberk_pii._known import Known, words_of
@@ -49,6 +51,10 @@ class Seen:
     """When `masked` was made, on the monotonic clock."""
 
 
+Shown = tuple[Segment, tuple[Finding, ...]]
+"""A segment as the model gets it, and what is said of what was hidden in it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What is the same for every session of a plugin."""
@@ -81,9 +87,22 @@ class Memory:
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, Seen] = OrderedDict()
         self._chars = 0
+        self._shown: tuple[int, Places[Shown]] = (-1, Places())
 
     def __repr__(self) -> str:
         return f"Memory({self.vault!r})"
+
+    def shown(self) -> Places[Shown]:
+        """What the model gets at each place, as far as all that is known now was known then.
+
+        Nothing is kept where the vault lets values lapse: a text that is shown again renews them.
+        """
+        version = self._known.version
+        since, places = self._shown
+        if since != version or self._stale_s is not None:
+            places = Places()
+            self._shown = (version, places)
+        return places
 
     def seen(self, text: str) -> Seen:
         """What was found in a text; it is analysed when it was never seen."""

@@ -18,16 +18,17 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from operator import is_
 from typing import cast
 
-from hauberk import BlockedError, Decision, Event, Finding, Session, Severity, Stage
+from hauberk import BlockedError, Decision, Event, Finding, Segment, Session, Severity, Stage
 from hauberk.plugin import Select, StreamFilter
 from hauberk.policy import Operator, PiiPolicy
 from hauberk.structure import replace_leaves
 from hauberk_pii._finder import finder_for
 from hauberk_pii._limits import TooCostlyError
 from hauberk_pii._mask import Masked
-from hauberk_pii._memory import Memory, Settings
+from hauberk_pii._memory import Memory, Settings, Shown
 from hauberk_pii._pseudonyms import LITERAL, Grammar
 from hauberk_pii._restore import JsonRestorer, TextRestorer
 from hauberk_pii._stored import concealed, revealed
@@ -179,14 +180,16 @@ class PiiPlugin:
                 return Decision.allow()
 
     def _mask(self, event: Event) -> Decision:
-        memory = self._memory(event)
+        memory, segments = self._memory(event), event.segments
         # First find everything, then mask: what one text tells is hidden in all of them.
-        seen = [memory.seen(segment.text) for segment in event.segments]
-        done = [
-            memory.masked(entry, segment.text)
-            for entry, segment in zip(seen, event.segments, strict=True)
-        ]
-        return _rewritten(event, done, "the model")
+        for index in memory.shown().new(segments):
+            memory.seen(segments[index].text)
+        done = memory.shown().values(segments, lambda at, one: _masked(memory, at, one))
+        new = tuple([segment for segment, _ in done])
+        findings = [finding for _, found in done for finding in found]
+        if all(map(is_, new, segments)):
+            return Decision.allow(findings=findings)
+        return Decision.rewrite(segments=new, findings=findings)
 
     def _mask_for_ever(self, event: Event) -> Decision:
         memory = self._memory(event)
@@ -238,6 +241,13 @@ def build_plugin(policy: PiiPolicy) -> PiiPlugin:
         StoreError: The policy's vault cannot be opened.
     """
     return PiiPlugin(policy)
+
+
+def _masked(memory: Memory, index: int, segment: Segment) -> Shown:
+    done = memory.masked(memory.seen(segment.text), segment.text)
+    if done is None:
+        return segment, ()
+    return segment.with_text(done.text), tuple(_findings(done, index, "the model"))
 
 
 def _rewritten(event: Event, done: Sequence[Masked | None], reader: str) -> Decision:

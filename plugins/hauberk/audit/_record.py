@@ -212,6 +212,8 @@ def gravest(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """At most `MAX_FINDINGS` of them: the gravest, in their own order."""
     if len(findings) <= MAX_FINDINGS:
         return findings
+    if len({found.severity for found in findings}) == 1:
+        return findings[:MAX_FINDINGS]  # as with a long history of masked texts
     order = sorted(range(len(findings)), key=lambda i: (-findings[i].severity, i))
     return tuple(findings[i] for i in sorted(order[:MAX_FINDINGS]))
 

@@ -39,11 +39,13 @@ def estimated_tokens(segments: Iterable[Segment]) -> int:
         >>> estimated_tokens([Segment.from_user("Hello, world")])
         7
     """
-    return sum(TOKENS_PER_MESSAGE - (-_size(s.text) // BYTES_PER_TOKEN) for s in segments)
+    texts = [segment.text for segment in segments]
+    sizes = [len(text) if text.isascii() else _size(text) for text in texts]
+    return TOKENS_PER_MESSAGE * len(sizes) - sum([-size // BYTES_PER_TOKEN for size in sizes])
 
 
 def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def limits_of(policy: BudgetPolicy) -> Limits:

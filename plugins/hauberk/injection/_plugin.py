@@ -23,7 +23,7 @@ from itertools import chain, islice
 from threading import Lock
 
 from hauberk.decisions import Decision, Finding
-from hauberk.events import Event, Stage
+from hauberk.events import Event, Segment, Stage
 from hauberk.injection._cascade import Suspect, asettle, settle
 from hauberk.injection._exfiltration import (
     LinkFilter,
@@ -78,7 +78,27 @@ class _Memory:
         comes again at each turn costs a look-up for each text."""
         self.linkless: set[str] = set()
         """Texts of the application's own that hold no link."""
+        self._quiet: list[Segment | None] = []
         self._chars = 0
+
+    def loud(self, segments: Sequence[Segment]) -> list[int]:
+        """The places of a prompt that must be looked at.
+
+        Those are left out where the very same segment stood before, and had nothing to tell.
+        """
+        quiet = self._quiet[: len(segments)]
+        new = [
+            i for i, (one, now) in enumerate(zip(quiet, segments, strict=False)) if one is not now
+        ]
+        return [*new, *range(len(quiet), len(segments))]
+
+    def hush(self, segments: Sequence[Segment], places: Iterable[int]) -> None:
+        """The segments at these places of a prompt have nothing to tell."""
+        with self._lock:
+            missing = len(segments) - len(self._quiet)
+            self._quiet += [None] * missing
+            for place in places:
+                self._quiet[place] = segments[place]
 
     def put(self, kind: str, text: str, verdict: Verdict) -> None:
         with self._lock:
@@ -180,11 +200,23 @@ class InjectionPlugin:
         return _concluded(event, memory, work)
 
     def _screened(self, event: Event, memory: _Memory) -> _Work:
-        if event.stage is Stage.PROMPT:
-            self._remember_links(event, memory)
+        if event.stage is not Stage.PROMPT:
+            return self._screened_at(range(len(event.segments)), event, memory)
+        loud = memory.loud(event.segments)
+        self._remember_links([event.segments[index] for index in loud], event, memory)
+        work = self._screened_at(loud, event, memory)
+        told = {one[0] for one in chain(work.found, work.open)}
+        memory.hush(
+            event.segments,
+            [i for i in loud if i not in told and _is_linkless(event.segments[i], memory)],
+        )
+        return work
+
+    def _screened_at(self, places: Iterable[int], event: Event, memory: _Memory) -> _Work:
         work = _Work([], [])
         verdicts = memory.verdicts
-        for index, segment in enumerate(event.segments):
+        for index in places:
+            segment = event.segments[index]
             kind = segment.origin.partition(":")[0]
             verdict = verdicts.get(kind, _NONE).get(segment.text)
             if verdict is CLEAR:
@@ -212,7 +244,7 @@ class InjectionPlugin:
             return None
         memory = event.session.state(self, _Memory)
         # The prompt as it is sent may name links in another form: personal data in it is masked.
-        self._remember_links(event, memory)
+        self._remember_links(event.segments, event, memory)
         return LinkFilter(self._link_rules(event, memory))
 
     def _inspect_answer(self, event: Event, memory: _Memory) -> Decision:
@@ -241,10 +273,10 @@ class InjectionPlugin:
         least = self._policy.exfiltration.at
         return LinkRules(allowed_hosts=self._hosts, known=memory.links(event.call), least=least)
 
-    def _remember_links(self, event: Event, memory: _Memory) -> None:
-        linkless, found = memory.linkless, set[str]()
-        for segment in event.segments:
-            if segment.text in linkless or segment.origin not in _OWN:
+    def _remember_links(self, segments: Iterable[Segment], event: Event, memory: _Memory) -> None:
+        found = set[str]()
+        for segment in segments:
+            if _is_linkless(segment, memory):
                 continue
             links = links_of(segment.text)
             found |= links
@@ -279,6 +311,11 @@ def _load_classifier() -> Reader:
     from hauberk.injection.classifier import load_classifier  # noqa: PLC0415
 
     return load_classifier()
+
+
+def _is_linkless(segment: Segment, memory: _Memory) -> bool:
+    """Whether the answer may repeat no link of this text, as far as is known."""
+    return segment.text in memory.linkless or segment.origin not in _OWN
 
 
 def _concluded(event: Event, memory: _Memory, work: _Work) -> Decision:
