@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from hauberk.capabilities._names import is_plain
+from hauberk.capabilities._quick import quick
 from hauberk.capabilities._values import is_list, kind, plain
 from hauberk.structure import TooDeepError
 
@@ -95,9 +96,12 @@ class ArgumentSchema:
         from hauberk.capabilities._prepare import prepared  # noqa: PLC0415
 
         self._validator = prepared(schema)
+        self._fits = quick(self._validator.schema)
 
     def violation(self, arguments: Mapping[str, object]) -> Violation | None:
         """The first thing in `arguments` that the schema does not allow. Never raises."""
+        if self._fits is not None and self._fits(arguments):
+            return None
         try:
             found = next(iter(self._validator.iter_errors(plain(arguments))), None)
             return None if found is None else _violation(found)
