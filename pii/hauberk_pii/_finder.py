@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, cast
 
 from hauberk import PolicyError
 from hauberk.policy import NamesModel
+from hauberk_pii._entities import DEFAULT_ENTITIES
 from hauberk_pii._limits import check_findings
 from hauberk_pii._spans import Span, resolved, with_names
 from hauberk_pii._visible import Visible, visible
@@ -29,35 +30,8 @@ if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, EntityRecognizer
     from presidio_analyzer.nlp_engine import NlpArtifacts
 
-DEFAULT_ENTITIES: tuple[str, ...] = (
-    "PERSON",
-    "EMAIL_ADDRESS",
-    "PHONE_NUMBER",
-    "CREDIT_CARD",
-    "IBAN_CODE",
-    "CRYPTO",
-    "IP_ADDRESS",
-    "MAC_ADDRESS",
-    "US_SSN",
-    "US_ITIN",
-    "US_PASSPORT",
-    "UK_NHS",
-    "UK_NINO",
-    "MEDICAL_LICENSE",
-    "API_KEY",
-    "PRIVATE_KEY",
-    "URL_CREDENTIALS",
-)
-"""What is masked when the policy names nothing.
-
-`LOCATION` is left out: without the name of a place few questions about places can be answered; a
-policy can name it. Left out too, because they mask more order numbers and sentence ends than personal data: `URL` (takes
-"though.Al" for one), `US_DRIVER_LICENSE`, `US_BANK_NUMBER`, `DATE_TIME`, `UUID`. A policy can name
-them, and every other type that Presidio has a pattern for.
-"""
-
 _lock = threading.RLock()
-_finders: dict[tuple[str, tuple[str, ...], float, str | NamesModel], Finder] = {}
+_finders: dict[tuple[str, tuple[str, ...], float, str | NamesModel, bool], Finder] = {}
 
 
 class Finder:
@@ -76,6 +50,7 @@ class Finder:
         language: str,
         threshold: float,
         names: str | NamesModel = "tagger",
+        strict: bool = False,
     ) -> None:
         """Load Presidio and build the engine.
 
@@ -84,6 +59,7 @@ class Finder:
             language: ISO 639-1 code.
             threshold: Least score, 0 to 1.
             names: Who finds names of people and places, as in `PiiPolicy.names`.
+            strict: Presidio's answers for the types that it knows: no differences on purpose.
 
         Raises:
             PolicyError: A type or the language is not known, or a model is not there.
@@ -96,7 +72,8 @@ class Finder:
         self.entities = tuple(dict.fromkeys(entities))
         self.language = language
         self.threshold = threshold
-        known = dict(recognizers_by_entity(language))
+        self.strict = strict
+        known = dict(recognizers_by_entity(language, strict=strict))
         self._names = source_of(names, language)
         for entity in self._names.entities if self._names else ():
             known.setdefault(entity, [])
@@ -165,6 +142,7 @@ def finder_for(
     language: str = "en",
     threshold: float = 0.4,
     names: str | NamesModel = "tagger",
+    strict: bool = False,
 ) -> Finder:
     """The finder for these types, made once per process.
 
@@ -173,15 +151,18 @@ def finder_for(
         language: ISO 639-1 code.
         threshold: Least score, 0 to 1.
         names: Who finds names of people and places, as in `PiiPolicy.names`.
+        strict: Presidio's answers for the types that it knows: no differences on purpose.
 
     Raises:
         PolicyError: A type or the language is not known, or a model is not there.
     """
     wanted = DEFAULT_ENTITIES if entities is None else tuple(dict.fromkeys(entities))
-    key = (language, wanted, threshold, names)
+    key = (language, wanted, threshold, names, strict)
     with _lock:
         if key not in _finders:
-            _finders[key] = Finder(wanted, language=language, threshold=threshold, names=names)
+            _finders[key] = Finder(
+                wanted, language=language, threshold=threshold, names=names, strict=strict
+            )
         return _finders[key]
 
 

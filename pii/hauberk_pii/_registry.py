@@ -1,7 +1,8 @@
 """Which recognizers there are: ours, and those of Presidio that need no model and no service.
 
 Rules:
-* A type that we have a recognizer for is ours; the rest is Presidio's.
+* A type that we have a recognizer for is ours; the rest is Presidio's. Where `strict` is set, what
+  Presidio knows is as Presidio has it.
 * Each is bounded: where it would take too long, the text is refused.
 * National recognizers of the text's language are known beside the English and general ones.
 """
@@ -36,26 +37,41 @@ from hauberk_pii._recognizers import (
     UrlCredentialsRecognizer,
     UrlEmailRecognizer,
 )
+from hauberk_pii.recognizers import INSTEAD, NEW
 
-OURS: tuple[type[EntityRecognizer], ...] = (
+SAME: tuple[type[EntityRecognizer], ...] = (
     OfflineEmailRecognizer,
-    UrlEmailRecognizer,
     BoundedIbanRecognizer,
     WindowedPhoneRecognizer,
-    PlainPassportRecognizer,
     SecretRecognizer,
     PrivateKeyRecognizer,
     UrlCredentialsRecognizer,
     StructuredNameRecognizer,
 )
+"""Recognizers with the answers of Presidio's, or of types that it does not know."""
+
+OURS: tuple[type[EntityRecognizer], ...] = (
+    *(kind for kind in SAME if kind is not WindowedPhoneRecognizer),
+    UrlEmailRecognizer,
+    PlainPassportRecognizer,
+    *INSTEAD,
+    *NEW,
+)
 """Recognizers that go before Presidio's of the same type."""
 
 
 @cache
-def recognizers_by_entity(language: str) -> dict[str, list[EntityRecognizer]]:
-    """Every recognizer that can be used for texts of a language, by entity type."""
+def recognizers_by_entity(
+    language: str, *, strict: bool = False
+) -> dict[str, list[EntityRecognizer]]:
+    """Every recognizer that can be used for texts of a language, by entity type.
+
+    Args:
+        language: ISO 639-1 code.
+        strict: For the types that Presidio knows, its answers and no others.
+    """
     found: defaultdict[str, list[EntityRecognizer]] = defaultdict(list)
-    for kind in OURS:
+    for kind in SAME if strict else OURS:
         _add(found, _built(kind, language))
     ours = set(found)
     for kind in _patterned():
@@ -64,6 +80,10 @@ def recognizers_by_entity(language: str) -> dict[str, list[EntityRecognizer]]:
             continue
         recognizer = _built(kind, language)
         if ours.isdisjoint(recognizer.supported_entities):
+            _add(found, recognizer)
+    theirs = set(found) - ours
+    for recognizer in (_built(kind, language) for kind in (NEW if strict else ())):
+        if theirs.isdisjoint(recognizer.supported_entities):
             _add(found, recognizer)
     return dict(found)
 

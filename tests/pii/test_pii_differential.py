@@ -28,7 +28,7 @@ from hauberk_pii._spans import with_names
 from hauberk_pii._visible import visible
 from hauberk_pii.tagger import NameRecognizer
 
-FINDER = finder_for(names="structure")
+FINDER = finder_for(names="structure", strict=True)
 """Without the tagger, which is no recognizer of Presidio's."""
 
 # ruff: noqa: SIM905 - one word after the other reads better here
@@ -223,7 +223,7 @@ def test_equal_to_presidio_on_a_long_text() -> None:
 def test_the_tagger_adds_names_and_nothing_else(seed: int) -> None:
     """With the tagger on, all but names is the same, and names are Presidio's with its own united."""
     recognizer = NameRecognizer()
-    full = finder_for()
+    full = finder_for(strict=True)
     for text in texts(seed, 150):
         seen = visible(text)
         names = [
