@@ -132,4 +132,4 @@ def test_what_a_suite_needs_includes_groups_within_groups(tmp_path: Path) -> Non
     (tmp_path / "pyproject.toml").write_text(
         '[dependency-groups]\nbase = ["a"]\ntest = ["b", {include-group = "base"}]\n', "utf-8"
     )
-    assert list(peer_suites.requirements(tmp_path)) == ["b", "a"]
+    assert list(peer_suites.requirements(tmp_path, "test")) == ["b", "a"]

@@ -3,6 +3,7 @@
 `python -m hauberk_langchain.matrix` prints what holds and what does not, and why.
 """
 
-from hauberk_langchain.matrix._matrix import DOORS, Cell, Matrix, run
+from hauberk.testing.matrix import Cell, Matrix
+from hauberk_langchain.matrix._matrix import DOORS, run
 
 __all__ = ["DOORS", "Cell", "Matrix", "run"]

@@ -14,12 +14,32 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 from hauberk import BlockedError, BudgetExceededError
+from hauberk.testing.matrix import (
+    BUDGETS,
+    FRESH,
+    LEFT_BEHIND,
+    ORDER,
+    ORDERED,
+    PEOPLE,
+    PSEUDONYM,
+    RECORDED,
+    SWALLOWED,
+    Cell,
+    Matrix,
+    Mimic,
+    Reason,
+    Swallowed,
+    Turned,
+    Watch,
+    given_back,
+    left_behind,
+    watch,
+)
 from hauberk_langchain import HauberkCallbackHandler, install, protect, uninstall
 from hauberk_langchain.matrix._modes import MODES, Mode, Outcome, reached
 from hauberk_langchain.matrix._surfaces import (
@@ -28,62 +48,10 @@ from hauberk_langchain.matrix._surfaces import (
     Parts,
     Surface,
 )
-from hauberk_langchain.matrix._world import (
-    ADA,
-    BUDGETS,
-    FRESH,
-    ORDER,
-    ORDERED,
-    PEOPLE,
-    PSEUDONYM,
-    Mimic,
-    Swallowed,
-    Turned,
-    Watch,
-    conversation,
-    watch,
-)
+from hauberk_langchain.matrix._world import conversation
 
 DOORS = ("handler", "middleware", "protect", "install", "several")
 """Four doors, and several of them at once."""
-
-LEFT_BEHIND = "reservations settled"
-RECORDED = "audit record, without values"
-SWALLOWED = "swallowed refusal"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One attack, through one door, on one surface, in one mode."""
-
-    attack: str
-    surface: str
-    mode: str
-    door: str
-    holds: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why some cells cannot hold."""
-
-    why: str
-    surface: str
-    attacks: frozenset[str]
-    modes: frozenset[str] = frozenset()
-    """Empty: all."""
-    doors: frozenset[str] = frozenset()
-    """Empty: all."""
-
-    def explains(self, cell: Cell) -> bool:
-        """Whether this is about that cell."""
-        return (
-            cell.surface == self.surface
-            and cell.attack in self.attacks
-            and (not self.modes or cell.mode in self.modes)
-            and (not self.doors or cell.door in self.doors)
-        )
-
 
 REASONS: tuple[Reason, ...] = (
     Reason(
@@ -95,28 +63,6 @@ REASONS: tuple[Reason, ...] = (
     ),
 )
 """The cells that cannot hold, each with its reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """What a run of the matrix found."""
-
-    cells: tuple[Cell, ...]
-
-    @property
-    def broken(self) -> tuple[Cell, ...]:
-        """Cells that do not hold and have no reason: bugs."""
-        return tuple(c for c in self.cells if not c.holds and reason_of(c) is None)
-
-    @property
-    def excused(self) -> tuple[Cell, ...]:
-        """Cells that do not hold, for a reason."""
-        return tuple(c for c in self.cells if not c.holds and reason_of(c) is not None)
-
-
-def reason_of(cell: Cell) -> Reason | None:
-    """Why a cell cannot hold, where that is known."""
-    return next((reason for reason in REASONS if reason.explains(cell)), None)
 
 
 def run(
@@ -136,7 +82,7 @@ def run(
             progress(surface.name)
         for door in doors_of(surface):
             cells += _Stand(surface, door).cells()
-    return Matrix(tuple(cells))
+    return Matrix(tuple(cells), REASONS)
 
 
 def doors_of(surface: Surface) -> Iterator[str]:
@@ -204,7 +150,7 @@ class _Stand:
         parts.brain.calls_at_once = 3 if mode.name == "parallel tool calls" else 1
         with _no_collection():  # or it would depend on its time what is still open
             outcome, error = self._run(mode, parts, target, watched, conversation())
-            left = self._left(watched)
+            left = left_behind(watched)
         saw = parts.provider_saw
         found = {attack: value not in saw for attack, value in PEOPLE.items()}
         found["PII in tool result"] &= FRESH not in saw
@@ -216,7 +162,9 @@ class _Stand:
         if error is not None or not (parts.trace.prompts or parts.trace.ran):
             return dict.fromkeys(found, False)
         if mode.whole and outcome is not None:
-            found |= _given_back(mode, parts, outcome)
+            # What a sub-agent writes to its custom stream is its own.
+            if outcome.shown or "custom" not in mode.name:
+                found |= given_back(parts.trace, outcome.shown, streams=mode.streams)
         elif outcome is not None and mode.streams:
             found["restore in stream"] = not PSEUDONYM.search(outcome.shown)
         return found
@@ -316,16 +264,6 @@ class _Stand:
         finally:
             uninstall()
 
-    @staticmethod
-    def _left(watched: Watch) -> dict[str, bool]:
-        entries = watched.tape.entries
-        told = "".join(repr(entry) for entry in entries)
-        values = (*PEOPLE.values(), FRESH)
-        return {
-            LEFT_BEHIND: not watched.meter.open,
-            RECORDED: bool(entries) and not any(value in told for value in values),
-        }
-
 
 @contextmanager
 def _no_collection() -> Generator[None]:
@@ -334,18 +272,3 @@ def _no_collection() -> Generator[None]:
         yield
     finally:
         gc.enable()
-
-
-def _given_back(mode: Mode, parts: Parts, outcome: Outcome) -> dict[str, bool]:
-    """Real values, for those who may see them."""
-    sent = [arguments for name, arguments in parts.trace.ran if name == "send"]
-    restored = ADA in outcome.shown and not PSEUDONYM.search(outcome.shown)
-    if not outcome.shown and "custom" in mode.name:
-        return {}  # what a sub-agent writes to its custom stream is its own
-    return {
-        "restore in answer": restored,
-        "restore in tool arguments": bool(sent) and all(a["to"] == ADA for a in sent),
-        "restore in nested arguments": bool(sent)
-        and all(a["details"]["cc"] == [ADA] for a in sent),
-        **({"restore in stream": restored} if mode.streams else {}),
-    }

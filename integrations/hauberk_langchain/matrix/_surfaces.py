@@ -25,18 +25,9 @@ from langchain_core.tools import BaseTool, tool
 from langchain_core.vectorstores import InMemoryVectorStore
 from pydantic import BaseModel
 
+from hauberk.testing.matrix import ADA, ORDER, PEOPLE, Trace
 from hauberk_langchain.matrix._modes import flat
-from hauberk_langchain.matrix._world import (
-    ADA,
-    OFFERED,
-    ORDER,
-    PEOPLE,
-    Model,
-    TextModel,
-    Trace,
-    Vectors,
-    tools_of,
-)
+from hauberk_langchain.matrix._world import OFFERED, Model, TextModel, Vectors, tools_of
 
 PROMPT = frozenset(PEOPLE)
 """Attacks: personal data in a conversation."""

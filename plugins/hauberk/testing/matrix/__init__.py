@@ -1,0 +1,56 @@
+"""What the matrices of the integrations share: cells and their page, people, brains, guards, judging.
+
+Each integration builds its applications, runs every door x surface x mode x attack, and shows what holds:
+`hauberk_langchain.matrix`, `hauberk_llama_index.matrix`.
+"""
+
+from hauberk.testing.matrix._cells import Cell, Matrix, Reason, page
+from hauberk.testing.matrix._judge import LEFT_BEHIND, RECORDED, SWALLOWED, given_back, left_behind
+from hauberk.testing.matrix._world import (
+    ADA,
+    ASKED,
+    ATTEMPTS,
+    BUDGETS,
+    FRESH,
+    ORDER,
+    ORDERED,
+    PEOPLE,
+    PSEUDONYM,
+    Meter,
+    Mimic,
+    Swallowed,
+    Tape,
+    Trace,
+    Turned,
+    Watch,
+    watch,
+)
+
+__all__ = [
+    "ADA",
+    "ASKED",
+    "ATTEMPTS",
+    "BUDGETS",
+    "FRESH",
+    "LEFT_BEHIND",
+    "ORDER",
+    "ORDERED",
+    "PEOPLE",
+    "PSEUDONYM",
+    "RECORDED",
+    "SWALLOWED",
+    "Cell",
+    "Matrix",
+    "Meter",
+    "Mimic",
+    "Reason",
+    "Swallowed",
+    "Tape",
+    "Trace",
+    "Turned",
+    "Watch",
+    "given_back",
+    "left_behind",
+    "page",
+    "watch",
+]
