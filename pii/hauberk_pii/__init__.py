@@ -16,6 +16,7 @@ if find_spec("presidio_analyzer") is None:
 from hauberk_pii._finder import DEFAULT_ENTITIES, Finder, finder_for
 from hauberk_pii._limits import TooCostlyError
 from hauberk_pii._plugin import PiiPlugin, build_plugin
+from hauberk_pii._profile import Profile, profile
 from hauberk_pii._show import Shown, show
 from hauberk_pii._spans import Span
 from hauberk_pii.vault import (
@@ -36,6 +37,7 @@ __all__ = [
     "MemoryVault",
     "MemoryVaults",
     "PiiPlugin",
+    "Profile",
     "Shown",
     "Span",
     "TooCostlyError",
@@ -46,5 +48,6 @@ __all__ = [
     "build_plugin",
     "finder_for",
     "open_vaults",
+    "profile",
     "show",
 ]

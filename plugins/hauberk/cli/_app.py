@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hauberk.cli._audit import audit
+from hauberk.cli._group import Commands
 from hauberk.cli._policy import policy
 from hauberk.cli._run import run
 from hauberk.cli.demo import demo
@@ -18,6 +19,7 @@ EXIT_FAILED = 2
 
 app = typer.Typer(
     name="hauberk",
+    cls=Commands,
     help="Security around LangChain and LlamaIndex applications.",
     no_args_is_help=True,
     add_completion=False,
