@@ -32,8 +32,8 @@ from hauberk.injection._exfiltration import (
     links_of,
     may_hold_link,
 )
-from hauberk.injection._reading import Reader
 from hauberk.injection._packs import load_packs
+from hauberk.injection._reading import Reader
 from hauberk.injection._rules import RulePack
 from hauberk.injection._screen import CLEAR, Verdict, screen, too_long
 from hauberk.injection._urls import host_name
