@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
@@ -81,7 +81,9 @@ class AnnouncedRecognizer(EntityRecognizer):
             supported_language=supported_language,
             name=type(self).__name__,
         )
-        self._words, self._shape, self._alone, self.gates = _compiled(type(self))
+        self._words, self._shape, self._alone, self.gates = _compiled(
+            _Form(self.SHAPE, self.ALONE, self.WORDS, self.FOLD)
+        )
 
     def load(self) -> None:
         """Nothing to load."""
@@ -125,20 +127,29 @@ class AnnouncedRecognizer(EntityRecognizer):
                     last = at + self.REACH if self.LIST else -1
 
 
+class _Form(NamedTuple):
+    """What patterns are made from."""
+
+    shape: str
+    alone: str
+    words: tuple[str, ...]
+    fold: bool
+
+
 @cache
 def _compiled(
-    kind: type[AnnouncedRecognizer],
+    form: _Form,
 ) -> tuple[re.Pattern[str] | None, re.Pattern[str], re.Pattern[str] | None, tuple[str, ...]]:
-    """Words, shape, shape that stands alone, gates. The same for all instances."""
-    fold = re.IGNORECASE if kind.FOLD else re.NOFLAG
-    words = words_pattern(kind.WORDS) if kind.WORDS else None
+    """Words, shape, shape that stands alone, gates. The same for all instances of a class."""
+    fold = re.IGNORECASE if form.fold else re.NOFLAG
+    words = words_pattern(form.words) if form.words else None
     gates = [_words_gate(words)] if words else []
-    if kind.ALONE:
-        gates.append(gate_of(kind.ALONE, fold=kind.FOLD))
+    if form.alone:
+        gates.append(gate_of(form.alone, fold=form.fold))
     return (
         re.compile(words, re.IGNORECASE) if words else None,
-        re.compile(bounded(kind.SHAPE), fold),
-        re.compile(bounded(kind.ALONE), fold) if kind.ALONE else None,
+        re.compile(bounded(form.shape), fold),
+        re.compile(bounded(form.alone), fold) if form.alone else None,
         tuple(gates),
     )
 

@@ -10,6 +10,8 @@ Rules:
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from presidio_analyzer.predefined_recognizers import CreditCardRecognizer
 
 from hauberk_pii.recognizers._announced import AnnouncedRecognizer
@@ -229,7 +231,7 @@ class PassportRecognizer(AnnouncedRecognizer):
     ENTITY = "PASSPORT"
     REACH = 20
     SHAPE = r"(?=(?:[A-Z]{0,5}[0-9]){4})[A-Z0-9]{7,9}|[A-Z]{1,2} [0-9]{6,7}"
-    WORDS = ("reisepass", "reisepassnummer", "passnummer", "passeport", "pasaporte", "passaporto",
+    WORDS: ClassVar[tuple[str, ...]] = ("reisepass", "reisepassnummer", "passnummer", "passeport", "pasaporte", "passaporto",
              "paspoort", "paspoortnummer", "passaporte", "passnr")  # fmt: skip
 
     def valid(self, value: str) -> bool:

@@ -27,7 +27,7 @@ _SCORE = 0.9
 _LEAST_KEY = 12
 """Fewest characters of a key or token: `token: next` is none."""
 
-_PASSWORD = (
+_SAYS_SO = (
     r"(?:pass[ _\-]?(?:word|wd|phrase|code)|passwd|pwd|pword|passwort|kennwort|losungswort|"
     r"contrase(?:ñ|n)a|clave|mot[ _\-]de[ _\-]passe|mdp|parola[ ]d['’]ordine|wachtwoord|"
     r"senha|palavra[ \-]passe|pin)"
@@ -130,10 +130,10 @@ class PasswordRecognizer(EntityRecognizer):
     """
 
     ENTITY = "PASSWORD"
-    gates = (gate_of(_PASSWORD),)
-    _FIND = (
-        re.compile(rf"{_LEFT}{_PASSWORD}{_SET}(?:{_QUOTED}|{_PLAIN})", re.IGNORECASE),
-        re.compile(rf"{_LEFT}{_PASSWORD}{_IS}(?:{_QUOTED}|{_PLAIN})", re.IGNORECASE),
+    gates: tuple[str, ...] = (gate_of(_SAYS_SO),)
+    _FIND: tuple[re.Pattern[str], ...] = (
+        re.compile(rf"{_LEFT}{_SAYS_SO}{_SET}(?:{_QUOTED}|{_PLAIN})", re.IGNORECASE),
+        re.compile(rf"{_LEFT}{_SAYS_SO}{_IS}(?:{_QUOTED}|{_PLAIN})", re.IGNORECASE),
     )
 
     def __init__(self, supported_language: str = "en") -> None:
