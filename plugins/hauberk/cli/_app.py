@@ -10,6 +10,7 @@ import typer
 from hauberk.cli._audit import audit
 from hauberk.cli._group import Commands
 from hauberk.cli._policy import policy
+from hauberk.cli._rules import rules
 from hauberk.cli._run import run
 from hauberk.cli.demo import demo
 from hauberk.errors import HauberkError
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(audit, name="audit")
 app.add_typer(policy, name="policy")
+app.add_typer(rules, name="rules")
 
 
 @app.command("version")

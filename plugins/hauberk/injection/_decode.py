@@ -13,6 +13,7 @@ import binascii
 import codecs
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote_to_bytes
 
@@ -38,7 +39,7 @@ _ESCAPE = re.compile(
     r"(?<!\\)\\++(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([nrtvf\"'/]))"
 )
 
-_SPACED = re.compile(r"(?<![^\W_])[^\W_](?:[ .,_*|/\t-]{1,3}[^\W_]){5,}(?![^\W_])")
+_SPACED = re.compile(r"(?<![^\W_])[^\W_](?:[ .,_*|/\t@:$\"'-]{1,5}[^\W_]){5,}(?![^\W_])")
 _SEPARATOR = re.compile(r"[^a-z0-9]+")
 
 _LEET = str.maketrans("01345789@$!|+(", "oieastbgasiitc")
@@ -95,10 +96,14 @@ def rot13(folded: View) -> View:
     )
 
 
-def unleeted(folded: View) -> View:
-    """A folded view with digits and signs read as the letters that they stand for."""
-    text = _LEET_L.sub("l", folded.text) if "1" in folded.text else folded.text
-    return folded.with_text(text.translate(_LEET), name="leet")
+def unleeted(folded: View) -> Iterator[View]:
+    """A folded view with digits and signs read as the letters that they stand for.
+
+    A one is an i in the first reading, and in another an l where l is likelier.
+    """
+    yield folded.with_text(folded.text.translate(_LEET), name="leet")
+    if "1" in folded.text and (text := _LEET_L.sub("l", folded.text)) != folded.text:
+        yield folded.with_text(text.translate(_LEET), name="leet")
 
 
 def unspaced(folded: View) -> View | None:
@@ -177,5 +182,21 @@ def _percents(text: str) -> Iterator[tuple[int, int, str]]:
 
 def _spaced_pieces(text: str) -> Iterator[tuple[int, int, str]]:
     for found in _SPACED.finditer(text):
-        letters = _SEPARATOR.sub("", found.group())
-        yield *found.span(), " ".join(WORDS.findall(letters)) or letters
+        yield *found.span(), _words_of(found.group())
+
+
+def _words_of(run: str) -> str:
+    """The words of single letters: the commonest sign parts letters, any other one words."""
+    gaps = Counter(_SEPARATOR.findall(run))
+    if len(gaps) > 1:
+        ((usual, _),) = gaps.most_common(1)
+        return _SEPARATOR.sub(lambda gap: _gap(gap.group(), usual), run)
+    letters = _SEPARATOR.sub("", run)
+    return " ".join(WORDS.findall(letters)) or letters
+
+
+def _gap(gap: str, usual: str) -> str:
+    """What stands between two letters: nothing, a blank, or signs that were parted too."""
+    if gap == usual:
+        return ""
+    return gap[len(usual) : -len(usual)].replace(" ", "") or " "

@@ -36,8 +36,8 @@ _GATES: dict[str, str] = {
     "escape": r"\\+[unrtvfx\"'/]|%[0-9a-f]{2}|=[0-9a-f]{2}|=\r?\n",
     "base64": rf"[a-z0-9+/_-]{{{decode.MIN_BASE64}}}",
     "hex": r"(?:(?:\\x|0x|%)?[0-9a-f]{2}[ ,:;-]?){8}",
-    "rot13": r"\b(?:vtaber|qvfertneq|sbetrg|bireevqr|vafgehpgvbaf?|cerivbhf|cebzcg|flfgrz|erirny|gur|naq|nyy|sbe|jvgu|frperg|cnffjbeq|lbhe?)\b",
-    "reversed": r"\b(?:erongi|dragersid|tegrof|snoitcurtsni|tpmorp|metsys|suoiverp|laever|eht|dna|lla|htiw|terces|drowssap|dnes|uoy|ruoy)\b",
+    "rot13": scramble.rot13_gate(),
+    "reversed": scramble.backward_gate(),
     "leet": r"[a-z][01345789@$!|+(][a-z]|\b[01345789@$!|][a-z]{2}|[a-z]{2}[0134579$]\b",
     "split": scramble.split_gate(),
     "scrambled": scramble.scrambled_gate(),
@@ -118,7 +118,7 @@ def _guesses(folded: View, gates: frozenset[str]) -> Iterator[View]:
         yield folded.backwards()
         yield scramble.words_backwards(folded)
     if "leet" in gates:
-        yield decode.unleeted(looks or folded)
+        yield from decode.unleeted(looks or folded)
     for gate, put_right in _PUT_RIGHT.items():
         if gate in gates and (words := put_right(looks or folded)) is not None:
             yield words

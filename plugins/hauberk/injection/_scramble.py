@@ -5,28 +5,21 @@ Rules:
   (typoglycemia) is the known word of those letters.
 * `rejoined`: pieces that stand apart, or are joined by signs as in a program, are one known word.
 * `words_backwards`: each word read from its end, the order of words kept.
-* Only words that orders to a model are made of are put right; a text is opened only when one of the
-  telling ones is scrambled or parted, and the patterns that say so never match the plain word.
+* Only words that orders to a model are made of are put right; a text is opened only when one of
+  them is scrambled, parted or backward, and the patterns that say so never match the plain word.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 
 from hauberk.injection._view import View
 from hauberk.injection._vocabulary import KNOWN
 
-_KEYS = """
-assistant bypass command confidential conversation credentials delete developer directives disregard
-exfiltrate forget forward guidelines hidden ignore instruction instructions jailbreak messages
-password previous prior prompt records restrictions reveal rules secret secrets send system transfer
-unrestricted upload
-""".split()
-"""Words without which few orders to a model do."""
-
-_MIN_KEY = 5
-"""Letters of a key that is looked for. Shorter ones are too often something else."""
+_MIN_KEY = 6
+"""Letters of a word that is looked for. Shorter ones are too often something else."""
 
 _MIN_JOINED = 5
 _MAX_PIECES = 5
@@ -46,19 +39,38 @@ def _key(word: str) -> _Key:
     return word[0], word[-1], "".join(sorted(word[1:-1]))
 
 
-_SCRAMBLED: dict[_Key, str] = {_key(word): word for word in KNOWN if len(set(word[1:-1])) > 1}
+_TWINS = frozenset(("could", "except", "form", "from", "quiet", "reverse", "there"))
+"""Words whose letters, moved, are another common word: cloud, expect, reserve, three."""
+
+_SCRAMBLED: dict[_Key, str] = {
+    _key(word): word for word in KNOWN - _TWINS if len(set(word[1:-1])) > 1
+}
 _JOINED = frozenset(word for word in KNOWN if len(word) >= _MIN_JOINED)
+_LONG = sorted(
+    word for word in KNOWN - _TWINS if len(word) >= _MIN_KEY and len(set(word[1:-1])) > 1
+)
+_TELLING = sorted({word for word in KNOWN if len(word) > 3} | {"the", "and", "you", "all"})  # noqa: PLR2004 - letters
 _LONGEST = max(map(len, KNOWN))
 
 
 def scrambled_gate() -> str:
-    """A pattern that matches a key with its inner letters in another order, never the key itself."""
-    return "|".join(_misplaced(key) for key in _KEYS if len(key) >= _MIN_KEY)
+    """A pattern that matches a known word with its inner letters in another order, never the word itself."""
+    return "|".join(_misplaced(word) for word in _LONG)
 
 
 def split_gate() -> str:
-    """A pattern that matches the beginning of a key that is in pieces."""
-    return "|".join(_parted(key) for key in _KEYS if len(key) >= _MIN_KEY)
+    """A pattern that matches the beginning of a known word that is in pieces."""
+    return "|".join(_parted(word) for word in _LONG)
+
+
+def backward_gate() -> str:
+    """A pattern that matches a known word from its end."""
+    return rf"\b(?:{'|'.join(word[::-1] for word in _TELLING)})\b"
+
+
+def rot13_gate() -> str:
+    """A pattern that matches a known word, each letter thirteen further."""
+    return rf"\b(?:{'|'.join(codecs.encode(word, 'rot13') for word in _TELLING)})\b"
 
 
 def unscrambled(folded: View) -> View | None:
@@ -91,7 +103,7 @@ def _misplaced(word: str) -> str:
 
 
 def _parted(word: str) -> str:
-    ways = (word[:at] + _GAP + _MAYBE_GAP.join(word[at : at + 3]) for at in range(1, len(word)))
+    ways = (word[:at] + _GAP + _MAYBE_GAP.join(word[at : at + 4]) for at in range(2, len(word) - 1))
     return rf"\b(?:{'|'.join(ways)})"
 
 
@@ -126,6 +138,6 @@ def _joined_from(pieces: list[re.Match[str]], at: int) -> int:
             break
         word += piece.group()
         known = known and piece.group() in KNOWN
-        if word in _JOINED and not known:
+        if word in _JOINED and not known and len(piece.group()) > 1:
             best = count
     return best
