@@ -5,6 +5,7 @@ Rules:
   what the framework injects (state, store, runtime, call id) left out.
 * Injected values reach the tool untouched; of the arguments only those that the guard changed are
   replaced, and the tool's own schema checks them again.
+* An argument that the tool does not have refuses the call: the framework would drop it in silence.
 * A refused call that a model made answers with a tool message, so that the agent goes on. A refused
   call that code made raises: code must notice. (`AgentExecutor` names no call, but shows its model
   what came of it: it gets a text.)
@@ -18,9 +19,10 @@ from typing import Any, cast
 
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from hauberk import Event, Guard, Stage
+from hauberk import Decision, Event, Finding, Guard, Severity, Stage
 from hauberk.flows import Paused, Refused, arun_tool, run_tool
 from hauberk.guard import blocked
 from hauberk_langchain._approval import Question, Replayed
@@ -66,7 +68,9 @@ def call_tool(
                 return call_tool(guards[1:], tool, _input(given, event, arguments), options, work)
 
         try:
-            result = run_tool(guard, event, run, ResultCodec(tool.name, made), question.ask)
+            result = _unfit(guard, tool, given, event) or run_tool(
+                guard, event, run, ResultCodec(tool.name, made), question.ask
+            )
         except Replayed as before:
             return before.result
         except Paused as pause:
@@ -98,7 +102,9 @@ async def acall_tool(
                 return await acall_tool(guards[1:], tool, changed, options, work)
 
         try:
-            result = await arun_tool(guard, event, run, ResultCodec(tool.name, made), question.aask)
+            result = _unfit(guard, tool, given, event) or await arun_tool(
+                guard, event, run, ResultCodec(tool.name, made), question.aask
+            )
         except Replayed as before:
             return before.result
         except Paused as pause:
@@ -187,6 +193,45 @@ def tool_event(guard: Guard, tool: BaseTool, given: ToolInput, options: Mapping[
         event = Event(stage=Stage.TOOL_CALL, tool=name, session=session, arguments={})
         raise guard.refuse(event, "langchain adapter", error) from None
     return Event(stage=Stage.TOOL_CALL, tool=name, session=session, arguments=arguments)
+
+
+def _unfit(guard: Guard, tool: BaseTool, given: ToolInput, event: Event) -> Refused | None:
+    """The refusal of a call with arguments that the tool does not have; None when it has them all.
+
+    The framework drops such arguments in silence: the model would believe that they counted.
+    """
+    if isinstance(given, str) or not guard.watches(Stage.TOOL_CALL):
+        return None
+    known = _names(tool.args_schema)
+    if known is None or given.keys() <= known:
+        return None
+    finding = Finding(
+        rule="langchain.arguments",
+        category="capability",
+        severity=Severity.LOW,
+        explanation="the call has arguments that the tool's schema does not have",
+    )
+    denied = guard.deny(event, Decision.deny("the arguments do not fit", findings=[finding]))
+    # What exactly is for the model alone: the trail keeps no word that a model chose.
+    unknown = ", ".join(sorted(given.keys() - known))
+    text = f"The call of {tool.name} had no effect: it has no argument {unknown}."
+    return Refused(text=text, decision=denied.decision)
+
+
+def _names(schema: object) -> frozenset[str] | None:
+    """The arguments that a schema takes; None when it takes any, or is none that pydantic reads."""
+    if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+        return None
+    if (
+        schema.model_config.get("extra") == "allow"
+        or {"args", "kwargs"} & schema.model_fields.keys()
+    ):
+        return None
+    fields = schema.model_fields.items()
+    spelt = [alias for _, f in fields for alias in (f.alias, f.validation_alias) if alias]
+    if any(not isinstance(alias, str) for alias in spelt):
+        return None
+    return frozenset(map(str, spelt)) | schema.model_fields.keys()
 
 
 def _question(guard: Guard, event: Event, tool: BaseTool, options: Mapping[str, Any]) -> Question:

@@ -13,6 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import tool
 from langgraph.graph import MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 
@@ -332,3 +333,44 @@ def test_the_callers_state_keeps_the_real_values(kit: Any) -> None:
     assert chain.invoke(state).content == SHOWN
     assert asked == before
     assert state["ask"] is asked
+
+
+def _mailer(sent: list[str]) -> Any:
+    @tool
+    def mail(to: str) -> str:
+        """Write a mail."""
+        sent.append(to)
+        return "sent"
+
+    return mail
+
+
+class Looks:
+    """Somebody who looks at tool calls, and lets them through."""
+
+    name = "looks"
+    stages = frozenset({Stage.TOOL_CALL})
+
+    def inspect(self, event: Event) -> Decision:
+        return Decision.allow()
+
+
+CALL = {"name": "mail", "args": {"to": "a", "bcc": "eve"}, "id": "1", "type": "tool_call"}
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_an_argument_that_the_tool_does_not_have_is_refused_and_not_dropped(colour: str) -> None:
+    sent: list[str] = []
+    guarded = protect(_mailer(sent), guard_of(Looks()))
+    call = guarded.invoke if colour == "sync" else lambda c: asyncio.run(guarded.ainvoke(c))
+    answer = call(CALL)
+    assert (answer.status, sent) == ("error", [])
+    assert "no argument bcc" in answer.content
+    with pytest.raises(BlockedError):
+        call({"to": "a", "bcc": "eve"})
+    assert call({"to": "a"}) == "sent"
+
+
+def test_where_nobody_looks_at_tool_calls_the_framework_drops_it_as_ever() -> None:
+    sent: list[str] = []
+    assert protect(_mailer(sent), guard_of()).invoke(CALL).content == "sent"
