@@ -70,6 +70,8 @@ class _Input:
         self._shape = shape
         self._args = args
         self._kwargs = kwargs
+        if not args and shape.parameter not in kwargs:
+            raise ValueError(f"{shape.parameter} is missing")  # LlamaIndex's own kind of error
         self.value = args[0] if args else kwargs[shape.parameter]
 
     def event(self, guard: Guard, llm: LLM) -> Event:

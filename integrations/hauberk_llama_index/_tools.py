@@ -23,6 +23,7 @@ from functools import lru_cache
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
+from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.tools import AsyncBaseTool, BaseTool, FunctionTool, ToolOutput
 from llama_index.core.tools.function_tool import sync_to_async
 from llama_index.core.tools.types import BaseToolAsyncAdapter
@@ -211,7 +212,7 @@ def _called(kind: type) -> Layer:
     def layer(
         guard: Guard, tool: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if take_pass(tool, guard, kind, args, kwargs):
+        if _is_shape(tool) or take_pass(tool, guard, kind, args, kwargs):
             return run(*args, **kwargs)
 
         def checked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -227,7 +228,7 @@ def _acalled(kind: type) -> Layer:
     async def layer(
         guard: Guard, tool: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if take_pass(tool, guard, kind, args, kwargs):
+        if _is_shape(tool) or take_pass(tool, guard, kind, args, kwargs):
             return await _arun(tool, run, args, kwargs)
 
         async def checked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -265,6 +266,24 @@ async def _arun(tool: BaseTool, run: Run, args: tuple[Any, ...], kwargs: Mapping
 
 
 _HANDED_OVER = sync_to_async(print).__code__
+
+
+class _Shape(BaseModel):
+    """Any structured answer."""
+
+
+_SHAPE: object = getattr(get_function_tool(_Shape).real_fn, "__code__", None)
+
+
+def _is_shape(tool: object) -> bool:
+    """Whether a tool only makes the object of a structured answer, which was checked as an answer.
+
+    LlamaIndex names it after the object's class: no policy could know it. Where an agent has it among
+    its tools it is judged like any other.
+    """
+    if not isinstance(tool, FunctionTool) or _SHAPE is None:
+        return False
+    return getattr(tool.real_fn, "__code__", None) is _SHAPE
 
 
 def _is_handed_over(tool: FunctionTool) -> bool:
