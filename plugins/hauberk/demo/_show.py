@@ -18,6 +18,7 @@ from rich.text import Text
 
 from hauberk.demo._report import AttackOutcome, HonestOutcome, Report
 from hauberk.demo._trace import Trace, Verdict
+from hauberk.injection import explain
 
 _SHOWN = 400
 """Characters of a text that are shown in the detail."""
@@ -123,6 +124,7 @@ def _detail(outcome: AttackOutcome) -> Iterator[RenderableType]:
     table.add_row("answer", *map(_answer, runs))
     table.add_row("cost", *map(_cost, runs))
     yield table
+    yield from _disguised(outcome.bare)
     yield _decisions(outcome.guarded)
 
 
@@ -134,6 +136,18 @@ def _saw(trace: Trace) -> Text:
     shown = messages if len(messages) <= _MESSAGES else [*messages[:_MESSAGES], None]
     texts = ("..." if m is None else f"[{m.role}] {m.text.strip()}" for m in shown)
     return Text("\n".join(map(_cut, texts)))
+
+
+def _disguised(trace: Trace) -> Iterator[RenderableType]:
+    """What texts hid or encoded, as the model reads it."""
+    table = _table("Hidden or encoded, as a model reads it")
+    _columns(table, reading=1, text=4)
+    messages = [m for m in trace.seen[-1].messages if m.role != "system"] if trace.seen else []
+    found = [one for message in messages for one in explain(message.text) if one.is_disguised]
+    for reading, text in dict.fromkeys((one.reading, str(one)) for one in found):
+        table.add_row(reading, Text(_cut(" ".join(text.split()))))
+    if found:
+        yield table
 
 
 def _ran(trace: Trace) -> Text:

@@ -248,6 +248,8 @@ ALPHABET = st.sampled_from(
         *"aeiosABC 019%&;#<>/\\=-._\n\x00\u00e9\u00df\ufb01\u0130\u200b\u00ad\u0301\u0430\uff41",
         "&lt;", "%41", "\\u0041", "<b>", "</b>", "<!--", "-->", "QUJDREVGR0hJSktMTU5P", "\ud800",
         "\U000e0041" * 4, "\U0001d41a", "\U0010ffff", "i g n o r e m e", "gur naq",
+        "ig nore ", "pervious ", "01101001 " * 8, "105 103 110 111 " * 3, ".-. .. " * 6, "eht dna ",
+        "NFTW433SMUQGC3DM", "\u05e1", "s1l ",
     ]
 )  # fmt: skip
 
