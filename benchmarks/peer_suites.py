@@ -23,7 +23,7 @@ import sys
 import tarfile
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import distributions, version
@@ -121,7 +121,7 @@ def main() -> int:
 
 
 @contextmanager
-def _folder(kept: Path | None) -> Iterator[Path]:
+def _folder(kept: Path | None) -> Generator[Path]:
     if kept is None:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)

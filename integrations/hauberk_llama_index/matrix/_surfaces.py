@@ -91,7 +91,7 @@ class Parts:
 
     def model(self, brain: Any = None) -> Model:
         """One more model of this application."""
-        fields = {"brain": brain or self.brain, "trace": self.trace, **self.options}
+        fields: dict[str, Any] = {"brain": brain or self.brain, "trace": self.trace, **self.options}
         made = Model(**fields)
         self.models.append(made)
         return made
@@ -422,7 +422,9 @@ def _handing_over(parts: Parts) -> Any:
 
 
 def _asking_another(parts: Parts) -> Any:
-    inner = FunctionAgent(name="inner", description="i", tools=parts.tools(), llm=parts.model())
+    inner: Any = FunctionAgent(
+        name="inner", description="i", tools=parts.tools(), llm=parts.model()
+    )
 
     async def helper(question: str) -> str:
         """Ask another agent."""
