@@ -13,7 +13,8 @@ from hauberk import MissingExtraError
 if find_spec("presidio_analyzer") is None:
     raise MissingExtraError("pii", needed_for="masking personal data")
 
-from hauberk_pii._finder import DEFAULT_ENTITIES, Finder, finder_for
+from hauberk_pii._entities import DEFAULT_ENTITIES
+from hauberk_pii._finder import Finder, finder_for
 from hauberk_pii._limits import TooCostlyError
 from hauberk_pii._plugin import PiiPlugin, build_plugin
 from hauberk_pii._profile import Profile, profile

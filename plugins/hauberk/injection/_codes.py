@@ -33,7 +33,9 @@ _SIGNS = (
     ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...-"
     " .-- -..- -.-- --.. ----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----."
 )
-_SIGNALS: dict[str, str] = dict(zip(_SIGNS.split(), "abcdefghijklmnopqrstuvwxyz0123456789", strict=True))
+_SIGNALS: dict[str, str] = dict(
+    zip(_SIGNS.split(), "abcdefghijklmnopqrstuvwxyz0123456789", strict=True)
+)
 _MORSE_WORD = re.compile(r" ?[/|] ?| {2,}")
 
 
@@ -71,7 +73,8 @@ def _read_decimal(run: str) -> str:
 
 def _read_morse(run: str) -> str:
     words = (
-        "".join(_SIGNALS.get(sign, "") for sign in word.split()) for word in _MORSE_WORD.split(run)
+        "".join(_SIGNALS.get(str(sign), "") for sign in word.split())
+        for word in _MORSE_WORD.split(run)
     )
     return " ".join(words)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -166,7 +166,8 @@ def _regression(  # noqa: PLR0913 - one fit's inputs
 def _matrix(corpus: Corpus, windows: _Windows, recipe: Recipe) -> Any:
     counts = windows.ends - windows.starts
     ends = np.cumsum(counts)
-    words: Ints = np.arange(ends[-1]) + np.repeat(windows.starts - (ends - counts), counts)
+    shifts = np.repeat(windows.starts - (ends - counts), counts)
+    words = cast("Ints", np.arange(ends[-1]) + shifts)
     buckets = corpus.buckets[:, words]
     which = np.repeat(np.arange(len(counts)), counts)
     values = np.repeat((1 / np.sqrt(np.maximum(counts, recipe.least))), counts)
