@@ -203,7 +203,11 @@ def _unfit(guard: Guard, tool: BaseTool, given: ToolInput, event: Event) -> Refu
     if isinstance(given, str) or not guard.watches(Stage.TOOL_CALL):
         return None
     known = _names(tool.args_schema)
-    if known is None or given.keys() <= known:
+    if known is None:
+        return None
+    # What the framework brings along need not be in the schema: the function asks for it.
+    unknown = given.keys() - known - tool._injected_args_keys  # noqa: SLF001
+    if not unknown:
         return None
     finding = Finding(
         rule="langchain.arguments",
@@ -213,8 +217,8 @@ def _unfit(guard: Guard, tool: BaseTool, given: ToolInput, event: Event) -> Refu
     )
     denied = guard.deny(event, Decision.deny("the arguments do not fit", findings=[finding]))
     # What exactly is for the model alone: the trail keeps no word that a model chose.
-    unknown = ", ".join(sorted(given.keys() - known))
-    text = f"The call of {tool.name} had no effect: it has no argument {unknown}."
+    names = ", ".join(sorted(unknown))
+    text = f"The call of {tool.name} had no effect: it has no argument {names}."
     return Refused(text=text, decision=denied.decision)
 
 
