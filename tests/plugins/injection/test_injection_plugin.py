@@ -13,6 +13,7 @@ from hauberk import Guard, Policy
 from hauberk.decisions import Decision, Severity, Verdict
 from hauberk.events import Event, Segment, Stage
 from hauberk.injection import InjectionPlugin
+from hauberk.injection import _memory as memory_module
 from hauberk.injection import _plugin as plugin_module
 from hauberk.injection._packs import load_pack
 from hauberk.injection._screen import screen
@@ -171,12 +172,12 @@ def test_the_same_text_is_judged_by_its_origin() -> None:
 
 
 def test_memory_of_a_session_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugin_module, "MAX_VERDICT_CHARS", 220)
-    monkeypatch.setattr(plugin_module, "MAX_CALLS", 10)
+    monkeypatch.setattr(memory_module, "MAX_VERDICT_CHARS", 220)
+    monkeypatch.setattr(memory_module, "MAX_CALLS", 10)
     one, session = plugin(), Session()
     for n in range(50):
         one.inspect(event(Segment.from_user(f"https://x.example/?{n}"), session=session))
-    memory = session.state(one, plugin_module._Memory)
+    memory = session.state(one, memory_module.Memory)
     assert 0 < len(memory.verdicts["user"]) <= 220 // len("https://x.example/?1")
     one.inspect(event(Segment.from_user("x" * 221), session=session))
     assert "x" * 221 not in memory.verdicts.get("user", {})

@@ -1,0 +1,91 @@
+"""What one session remembers of screened texts, so that each is analysed once.
+
+Rules:
+* Bounded: past `MAX_VERDICT_CHARS` all is forgotten and analysed anew.
+* A history that comes again at each turn costs a look-up for each text; one that had nothing to tell
+  costs a comparison.
+* The links of a prompt are kept until it is answered.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from threading import Lock
+
+from hauberk.events import Segment
+from hauberk.injection._screen import Verdict
+
+MAX_VERDICT_CHARS = 1_000_000
+"""Characters of the texts whose verdicts one session remembers: a long conversation. The
+application holds most of these texts itself; past this, all is analysed anew."""
+
+MAX_CALLS = 256
+"""Prompts of one session whose links are remembered until they are answered."""
+
+MAX_LINKS = 1000
+"""Links remembered of one prompt. Others than these may not be repeated."""
+
+
+class Memory:
+    """What one session remembers of screened texts. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._links: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self.verdicts: dict[str, dict[str, Verdict]] = {}
+        """By kind of origin, then by text. A text remembers its own hash, so that a history which
+        comes again at each turn costs a look-up for each text."""
+        self.linkless: set[str] = set()
+        """Texts of the application's own that hold no link."""
+        self._quiet: list[Segment | None] = []
+        self._chars = 0
+
+    def loud(self, segments: Sequence[Segment]) -> list[int]:
+        """The places of a prompt that must be looked at.
+
+        Those are left out where the very same segment stood before, and had nothing to tell.
+        """
+        quiet = self._quiet[: len(segments)]
+        new = [
+            i for i, (one, now) in enumerate(zip(quiet, segments, strict=False)) if one is not now
+        ]
+        return [*new, *range(len(quiet), len(segments))]
+
+    def hush(self, segments: Sequence[Segment], places: Iterable[int]) -> None:
+        """The segments at these places of a prompt have nothing to tell."""
+        with self._lock:
+            missing = len(segments) - len(self._quiet)
+            self._quiet += [None] * missing
+            for place in places:
+                self._quiet[place] = segments[place]
+
+    def put(self, kind: str, text: str, verdict: Verdict) -> None:
+        with self._lock:
+            if self._fits(text):
+                self.verdicts.setdefault(kind, {})[text] = verdict
+
+    def put_linkless(self, text: str) -> None:
+        with self._lock:
+            if self._fits(text):
+                self.linkless.add(text)
+
+    def _fits(self, text: str) -> bool:
+        self._chars += len(text)
+        if self._chars > MAX_VERDICT_CHARS:
+            self.verdicts, self.linkless = {}, set()
+            self._chars = len(text)
+        return self._chars <= MAX_VERDICT_CHARS
+
+    def links(self, call: str) -> frozenset[str]:
+        """The links that the answer to a prompt may repeat."""
+        with self._lock:
+            return self._links.get(call, frozenset())
+
+    def add_links(self, call: str, links: frozenset[str]) -> None:
+        with self._lock:
+            known = self._links.pop(call, frozenset())
+            self._links[call] = known | frozenset(islice(links, max(0, MAX_LINKS - len(known))))
+            while len(self._links) > MAX_CALLS:
+                self._links.popitem(last=False)
