@@ -18,7 +18,7 @@ from typing import Any
 from llama_index.core.llms import LLM
 
 from hauberk.events import Event, Segment
-from hauberk.flows import arun_model, released_on_failure, run_model
+from hauberk.flows import ReleasedOnFailure, arun_model, run_model
 from hauberk.guard import Guard
 from hauberk_llama_index._codecs import ChatCodec, CompletionCodec, usage_of
 from hauberk_llama_index._layers import Layer, Layers, Run
@@ -153,7 +153,7 @@ def _streamed(shape: _Shape) -> Layer:
             return run(*args, **kwargs)
         given = _Input(shape, args, counted(guard, llm, kwargs))
         sent = guard.require(given.event(guard, llm))
-        with released_on_failure(guard, sent), inside(llm, guard):
+        with ReleasedOnFailure(guard, sent), inside(llm, guard):
             inner = given.call(run, sent)
         return _released_unread(guard, sent, pieces(llm, guard, inner, shape.pieces(guard, sent)))
 
@@ -168,7 +168,7 @@ def _astreamed(shape: _Shape) -> Layer:
             return await run(*args, **kwargs)
         given = _Input(shape, args, counted(guard, llm, kwargs))
         sent = await guard.arequire(given.event(guard, llm))
-        with released_on_failure(guard, sent), inside(llm, guard):
+        with ReleasedOnFailure(guard, sent), inside(llm, guard):
             inner = await given.call(run, sent)
         return _released_unread(guard, sent, apieces(llm, guard, inner, shape.pieces(guard, sent)))
 

@@ -15,9 +15,9 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Protocol, TypeVar, runtime_checkable
 
 from hauberk._asking import Ask, AsyncAsk
@@ -39,6 +39,7 @@ __all__ = [
     "ModelCodec",
     "Paused",
     "Refused",
+    "ReleasedOnFailure",
     "ToolCodec",
     "ToolTimeoutError",
     "acall_apart",
@@ -48,7 +49,6 @@ __all__ = [
     "call_within",
     "minimised",
     "refused",
-    "released_on_failure",
     "run_model",
     "run_tool",
     "time_limit",
@@ -124,14 +124,14 @@ def run_model(guard: Guard, prompt: Event, call: Callable[[Event], T], codec: Mo
         BlockedError: The guard refused the prompt or the answer.
     """
     sent = guard.require(prompt)
-    with released_on_failure(guard, sent):
+    with ReleasedOnFailure(guard, sent):
         answer = call(sent)
-        with _failure_blocks(guard, sent.answered(())):
+        with _FailureBlocks(guard, sent.answered(())):
             segments, usage = codec.read(answer)
         done = guard.require(sent.answered(segments, usage=usage))
         if done.segments == segments:
             return answer
-        with _failure_blocks(guard, done):
+        with _FailureBlocks(guard, done):
             return codec.write(answer, done.segments)
 
 
@@ -144,24 +144,37 @@ async def arun_model(
         BlockedError: The guard refused the prompt or the answer.
     """
     sent = await guard.arequire(prompt)
-    with released_on_failure(guard, sent):
+    with ReleasedOnFailure(guard, sent):
         answer = await call(sent)
-        with _failure_blocks(guard, sent.answered(())):
+        with _FailureBlocks(guard, sent.answered(())):
             segments, usage = codec.read(answer)
         done = await guard.arequire(sent.answered(segments, usage=usage))
         if done.segments == segments:
             return answer
-        with _failure_blocks(guard, done):
+        with _FailureBlocks(guard, done):
             return codec.write(answer, done.segments)
 
 
-@contextmanager
-def _failure_blocks(guard: Guard, answered: Event) -> Generator[None]:
+class _FailureBlocks:
     """An answer that cannot be read or written was not checked: nobody gets it."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - whatever fails in a codec blocks
-        raise guard.refuse(answered, "adapter", error) from None
+
+    # Not a generator of `contextlib`: that takes three times as many calls, at each crossing.
+    __slots__ = ("_answered", "_guard")
+
+    def __init__(self, guard: Guard, answered: Event) -> None:
+        self._guard, self._answered = guard, answered
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Exception):  # whatever fails in a codec blocks
+            raise self._guard.refuse(self._answered, "adapter", error) from None
 
 
 def run_tool(
@@ -189,7 +202,7 @@ def run_tool(
     event, decision = guard.decide(event, ask)
     if not decision.passes:
         return refused(event, decision)
-    with released_on_failure(guard, event):
+    with ReleasedOnFailure(guard, event):
         try:
             value = call_within(decision.timeout_s, lambda: call(event.arguments or {}))
         except ToolTimeoutError as error:
@@ -216,7 +229,7 @@ async def arun_tool(
     event, decision = await guard.adecide(event, ask)
     if not decision.passes:
         return refused(event, decision)
-    with released_on_failure(guard, event):
+    with ReleasedOnFailure(guard, event):
         try:
             value = await acall_within(decision.timeout_s, lambda: call(event.arguments or {}))
         except ToolTimeoutError as error:
@@ -248,25 +261,38 @@ def _notice(event: Event, text: str, decision: Decision) -> Refused:
     return Refused(text=text, decision=decision)
 
 
-@contextmanager
-def released_on_failure(guard: Guard, event: Event) -> Generator[None]:
+class ReleasedOnFailure:
     """Free what `event` (a prompt or tool call that was let through) reserved, when the block raises.
 
     A model call that failed bought nothing. One that nobody waits for any more (cancelled) goes on
     at the provider, and a tool that raised has run: both are released as what they were about to
     become, a completion and a result.
     """
-    try:
-        yield
-    except Paused:
-        guard.release(event)
-        raise
-    except BaseException as error:
+
+    __slots__ = ("_event", "_guard")
+
+    def __init__(self, guard: Guard, event: Event) -> None:
+        self._guard, self._event = guard, event
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            return
+        guard, event = self._guard, self._event
+        if isinstance(error, Paused):
+            guard.release(event)
+            return
         failed = isinstance(error, Exception) and event.stage is Stage.PROMPT
         if event.stage is Stage.TOOL_CALL and _is_failure(error):
             guard.failed(event.returned(()))
         guard.release(event if failed else _under_way(event))
-        raise
 
 
 def _is_failure(error: BaseException) -> bool:
