@@ -70,10 +70,8 @@ class Check:
                 self.refuse(plugin.name, decision)
                 return
             case Verdict.ASK:
-                if decision.segments is not None or decision.arguments is not None:
-                    self.event = _rewritten(self.event, decision)
-                self._question = _joined(self._question, replace(decision, plugin=plugin.name))
                 self.event = _rewritten(self.event, decision)
+                self._question = _joined(self._question, replace(decision, plugin=plugin.name))
             case Verdict.REWRITE:
                 self.event = _rewritten(self.event, decision)
             case Verdict.ALLOW:

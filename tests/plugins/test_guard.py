@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import pytest
 
@@ -133,6 +134,27 @@ def test_later_refusal_beats_an_earlier_question(check: Check) -> None:
 def test_question_without_anyone_to_answer_is_a_refusal() -> None:
     with pytest.raises(ApprovalRequiredError):
         guard(Scripted(lambda _: Decision.ask("send it?"))).require(prompt())
+
+
+class Counted(Decision):
+    """A decision that knows how often it was applied."""
+
+    applied: ClassVar[list[str]] = []
+
+    def apply(self, event: Event) -> Event:
+        self.applied.append(event.segments[0].text)
+        return super().apply(event)
+
+
+def test_the_rewrite_of_a_question_is_applied_once(check: Check) -> None:
+    def ask(event: Event) -> Decision:
+        new = (event.segments[0].with_text("safe"),)
+        return Counted(verdict=Verdict.ASK, reason="send it?", segments=new)
+
+    Counted.applied.clear()
+    decision = check(guard(Scripted(ask)), prompt("raw"))
+    assert (decision.verdict, Counted.applied) == (Verdict.ASK, ["raw"])
+    assert decision.segments == (prompt("safe").segments[0],)
 
 
 def test_findings_of_all_plugins_are_kept(check: Check) -> None:
