@@ -16,10 +16,9 @@ enter one: they may hold the very thing that is protected.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from hauberk.decisions import Decision
+from hauberk.decisions import Decision, Verdict
+from hauberk.events import Event
 
 
 class HauberkError(Exception):
@@ -68,6 +67,17 @@ class BudgetExceededError(BlockedError):
 
 class ApprovalRequiredError(BlockedError):
     """A human must approve, and nobody is there to ask."""
+
+
+def blocked(event: Event, decision: Decision) -> BlockedError:
+    """The error for a refused event: the class says what kind of refusal it is."""
+    if decision.verdict is Verdict.ASK:
+        kind: type[BlockedError] = ApprovalRequiredError
+    elif decision.plugin == "budget":
+        kind = BudgetExceededError
+    else:
+        kind = BlockedError
+    return kind(decision, stage=event.stage.value, tool=event.tool)
 
 
 class PolicyError(HauberkError):

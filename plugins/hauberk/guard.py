@@ -11,54 +11,29 @@ Rules:
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 from hauberk._asking import Ask, Asking, AsyncAsk
 from hauberk._build import build_plugins, build_recorder
-from hauberk._check import Check, place_of
+from hauberk._check import Check
+from hauberk._roster import Roster, on_error
 from hauberk._stream import GuardStream
 from hauberk.approval import Approvals, Approver, Grant
 from hauberk.coverage import Coverage, coverage_of
 from hauberk.decisions import Decision, Verdict
-from hauberk.errors import ApprovalRequiredError, BlockedError, BudgetExceededError
+from hauberk.errors import BlockedError, blocked
 from hauberk.events import Event, Stage
-from hauberk.plugin import (
-    AsyncPlugin,
-    ExplainingPlugin,
-    FailurePlugin,
-    MinimisingPlugin,
-    Plugin,
-    Recorder,
-    ReleasingPlugin,
-    Select,
-    StreamingPlugin,
-)
-from hauberk.policy import Access, OnError, Policy, Section, load_policy
+from hauberk.plugin import Plugin, Recorder, Select
+from hauberk.policy import Access, Policy, load_policy
 from hauberk.session import Session, Sessions, SessionScope
 
 if TYPE_CHECKING:
     from hauberk.capabilities import Explanation
 
-_log = logging.getLogger("hauberk")
-
-_EXTRA = "*"
-"""Place of plugins that are not built in."""
-
-_ORDER: Mapping[Stage, tuple[str, ...]] = {
-    # Capabilities read what the model will read: after screening, and in clear.
-    Stage.PROMPT: ("budget", "injection", "capabilities", _EXTRA, "pii"),
-    Stage.COMPLETION: ("budget", "injection", "pii", _EXTRA),
-    # Real values first: rules judge what the tool will really get.
-    Stage.TOOL_CALL: ("pii", "capabilities", _EXTRA, "budget"),
-    Stage.TOOL_RESULT: ("budget", "injection", "capabilities", _EXTRA, "pii"),
-    Stage.RETRIEVAL: ("injection", "capabilities", _EXTRA, "pii"),
-    Stage.INGEST: ("injection", _EXTRA, "pii"),
-}
+__all__ = ["Guard", "blocked"]
 
 
 class Guard:
@@ -106,17 +81,8 @@ class Guard:
         self.sessions = Sessions(self.policy.limits.max_sessions)
         self.approvals = Approvals.open(self.policy.approval)
         self._asking = Asking(self.approvals, approver)
-        self._by_stage = {stage: tuple(_ordered(self.plugins, stage)) for stage in Stage}
-        # Which plugin can do what is asked once: a Protocol check costs microseconds.
-        self._async = {id(p): p for p in self.plugins if isinstance(p, AsyncPlugin)}
-        self._streaming = tuple(
-            plugin if isinstance(plugin, StreamingPlugin) else None
-            for plugin in self._by_stage[Stage.COMPLETION]
-        )
-        self._releasing = tuple(p for p in self.plugins if isinstance(p, ReleasingPlugin))
-        self._minimising = tuple(p for p in self.plugins if isinstance(p, MinimisingPlugin))
-        self._watching_failures = tuple(p for p in self.plugins if isinstance(p, FailurePlugin))
-        self._on_error = _on_error(self.policy)
+        self._roster = Roster(self.plugins)
+        self._on_error = on_error(self.policy)
 
     @classmethod
     def from_policy(cls, source: Policy | Mapping[str, object] | str | Path) -> Self:
@@ -239,7 +205,7 @@ class Guard:
         try:
             for plugin in run.plugins():
                 try:
-                    waits = self._async.get(id(plugin))
+                    waits = self._roster.waiting.get(id(plugin))
                     if waits is None:
                         run.accept(plugin, plugin.inspect(run.event))
                     else:
@@ -322,20 +288,14 @@ class Guard:
 
         Whatever was reserved for it is freed; with `event.usage`, that much is settled.
         """
-        for plugin in self._releasing:
-            try:
-                plugin.release(event)
-            except Exception as error:  # noqa: BLE001 - the rest must be released all the same
-                _log.error("%s could not release: %s", plugin.name, place_of(error))
+        self._roster.release(event)
 
     def minimiser(self, event: Event) -> Select | None:
         """What may be seen of the result of the tool call `event`; None: all of it.
 
         For flows: it is applied before anything else sees the result.
         """
-        found = [p.minimiser(event) for p in self._minimising]
-        chosen = [select for select in found if select is not None]
-        return partial(_selected, chosen) if chosen else None
+        return self._roster.minimiser(event)
 
     def failed(self, event: Event) -> None:
         """A tool that was let through raised, or ran out of time. `event` is its (absent) result.
@@ -343,11 +303,7 @@ class Guard:
         Only the tool's own failures count, not refusals and not cancelled runs: circuit breakers
         live on this. `release` is called besides.
         """
-        for plugin in self._watching_failures:
-            try:
-                plugin.failed(event)
-            except Exception as error:  # noqa: BLE001 - the tool's own error is what matters
-                _log.error("%s could not note a failure: %s", plugin.name, place_of(error))
+        self._roster.failed(event)
 
     def deny(self, event: Event, decision: Decision) -> BlockedError:
         """Record a refusal that was made outside a check, and give the error to raise or to show.
@@ -372,7 +328,7 @@ class Guard:
 
         For adapters: where nobody looks, an application must behave as it does without a guard.
         """
-        return bool(self._by_stage[stage])
+        return bool(self._roster.by_stage[stage])
 
     def explain(self, event: Event) -> Explanation:
         """Why a tool call is decided as it is: the rule, the argument, where each value came from.
@@ -384,11 +340,7 @@ class Guard:
         """
         if event.stage is not Stage.TOOL_CALL:
             raise ValueError("only tool calls are explained")
-        for plugin in self._by_stage[Stage.TOOL_CALL]:
-            if isinstance(plugin, ExplainingPlugin):
-                return plugin.explain(event)
-            event = plugin.inspect(event).apply(event)
-        raise ValueError("no plugin of this guard explains tool calls: `capabilities` is off")
+        return self._roster.explain(event)
 
     def coverage(self, obj: object) -> Coverage:
         """Which stages of an application's own object this guard sees, and which it does not.
@@ -400,7 +352,7 @@ class Guard:
 
     def open_stream(self, prompt: Event) -> GuardStream:
         """A filter for the streamed answer to `prompt` (the event as `require` gave it)."""
-        return GuardStream(self, prompt, self._streaming)
+        return GuardStream(self, prompt, self._roster.streaming)
 
     def close(self) -> None:
         """Write what is still to be written and let go of files."""
@@ -414,7 +366,7 @@ class Guard:
         self.close()
 
     def _open(self, event: Event, grant: Grant | None) -> Check:
-        plugins = self._by_stage[event.stage]
+        plugins = self._roster.by_stage[event.stage]
         return Check(event, plugins, self.policy.limits, self._on_error, grant)
 
     def _unanswered(self, event: Event, asked: Decision, answer: Decision | None) -> Decision:
@@ -440,45 +392,7 @@ class Guard:
         return decision
 
 
-def _selected(chosen: Iterable[Select], value: object) -> object:
-    for select in chosen:
-        value = select(value)
-    return value
-
-
 def _passed(event: Event, decision: Decision) -> Event:
     if decision.passes:
         return event
     raise blocked(event, decision)
-
-
-def blocked(event: Event, decision: Decision) -> BlockedError:
-    """The error for a refused event: the class says what kind of refusal it is."""
-    if decision.verdict is Verdict.ASK:
-        kind: type[BlockedError] = ApprovalRequiredError
-    elif decision.plugin == "budget":
-        kind = BudgetExceededError
-    else:
-        kind = BlockedError
-    return kind(decision, stage=event.stage.value, tool=event.tool)
-
-
-def _ordered(plugins: Iterable[Plugin], stage: Stage) -> Iterator[Plugin]:
-    wanted = [plugin for plugin in plugins if stage in plugin.stages]
-    order = _ORDER[stage]
-    for place in order:
-        for plugin in wanted:
-            if place == plugin.name or (place == _EXTRA and plugin.name not in order):
-                yield plugin
-
-
-def _on_error(policy: Policy) -> dict[str, OnError]:
-    rooms: tuple[tuple[str, Section | Literal[False]], ...] = (
-        ("injection", policy.injection),
-        ("pii", policy.pii),
-        ("capabilities", policy.capabilities),
-        ("budget", policy.budget),
-        ("audit", policy.audit),
-        *((plugin.use, plugin) for plugin in policy.plugins),
-    )
-    return {name: room.on_error for name, room in rooms if room is not False}
