@@ -11,12 +11,12 @@ String models do not say what they found in a cache: their hits are not seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
+from langchain_core.globals import get_llm_cache
 from langchain_core.outputs import ChatResult
 
 from hauberk import Guard, Segment, Usage
@@ -46,20 +46,24 @@ def cache_methods(
     sync_, async_ = base._generate_with_cache, base._agenerate_with_cache  # noqa: SLF001 - the seam
     convert_ = base._convert_cached_generations  # noqa: SLF001 - the seam
 
-    def ask(self: Any, prompt: Any, stop: Any, manager: Any, kwargs: dict[str, Any]) -> Any:
-        return _asked(
+    def ask(self: Any, prompt: Any, stop: Any, manager: Any, kwargs: dict[str, Any]) -> _Asking:
+        return _Asking(
             Call(_CACHED, self, pending(self, guards_of(self)), stop, manager, kwargs), prompt
         )
 
     def _generate_with_cache(
         self: Any, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> Any:
+        if not _has_cache(self):
+            return sync_(self, messages, stop=stop, run_manager=run_manager, **kwargs)
         with ask(self, messages, stop, run_manager, kwargs):
             return sync_(self, messages, stop=stop, run_manager=run_manager, **kwargs)
 
     async def _agenerate_with_cache(
         self: Any, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> Any:
+        if not _has_cache(self):
+            return await async_(self, messages, stop=stop, run_manager=run_manager, **kwargs)
         with ask(self, messages, stop, run_manager, kwargs):
             return await async_(self, messages, stop=stop, run_manager=run_manager, **kwargs)
 
@@ -69,7 +73,8 @@ def cache_methods(
         if asking is None:
             return found
         with hard_stops:
-            done = answer(*asking, lambda _: ChatResult(generations=found))
+            call, prompt = asking
+            done = answer(call, call.guards, prompt, lambda _: ChatResult(generations=found))
         return done.generations
 
     return {
@@ -79,11 +84,24 @@ def cache_methods(
     }
 
 
-@contextmanager
-def _asked(call: Call, prompt: Any) -> Generator[None]:
-    before = _asking.get()
-    _asking.set((call, prompt))
-    try:
-        yield
-    finally:
-        _asking.set(before)
+def _has_cache(model: Any) -> bool:
+    """Whether LangChain looks into a cache for this model: its own, or that of the process."""
+    own = model.cache
+    return own is not False and (own is not None or get_llm_cache() is not None)
+
+
+class _Asking:
+    """The stretch in which a model may find its answer in a cache."""
+
+    __slots__ = ("_before", "_inside")
+
+    def __init__(self, call: Call, prompt: Any) -> None:
+        self._inside = (call, prompt)
+        self._before: tuple[Call, Any] | None = None
+
+    def __enter__(self) -> None:
+        self._before = _asking.get()
+        _asking.set(self._inside)
+
+    def __exit__(self, *_: object) -> None:
+        _asking.set(self._before)

@@ -16,8 +16,7 @@ Rules:
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import wraps
@@ -68,19 +67,24 @@ class Making:
         return value is self._made
 
 
-@contextmanager
-def making(one: Making | None) -> Generator[None]:
+class making:  # noqa: N801 - used like a function, as those of `contextlib`
     """For the calls inside, in threads and tasks that inherit the context too."""
-    if one is None:
-        yield
-        return
-    _arm()
-    before = _making.get()
-    _making.set((*before, one))
-    try:
-        yield
-    finally:
-        _making.set(before)
+
+    __slots__ = ("_before", "_one")
+
+    def __init__(self, one: Making | None) -> None:
+        self._one = one
+        self._before: tuple[Making, ...] = ()
+
+    def __enter__(self) -> None:
+        if self._one is not None:
+            _arm()
+            self._before = _making.get()
+            _making.set((*self._before, self._one))
+
+    def __exit__(self, *_: object) -> None:
+        if self._one is not None:
+            _making.set(self._before)
 
 
 def in_result(value: Any, select: Select) -> Any:

@@ -15,7 +15,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from operator import is_
+from typing import Any
 
 from hauberk.structure import MAX_DEPTH, TooDeepError
 
@@ -59,6 +60,9 @@ _NAME = re.compile(r"[^\W\d][\w.-]{0,63}")
 _HOLDERS = (str, dict, list, tuple, Mapping)
 """Values of other types hold no text."""
 
+_BARE = frozenset({type(None), bool, int, float})
+"""Types that hold no text for sure: an abstract class takes its time to say so."""
+
 _TEXT_TYPES = frozenset({"text", "text-plain", "non_standard"})
 """Blocks and sources of these types carry words, not bytes, under `data`."""
 
@@ -80,18 +84,17 @@ def change_blocks(
     """
     if isinstance(value, str):
         return _in_string(value, change, whole=whole, path=path, depth=depth)
-    if isinstance(value, Mapping):
-        return _in_mapping(
-            cast("Mapping[str, object]", value), change, whole=whole, path=path, depth=depth
-        )
     if isinstance(value, (list, tuple)):
         _check(depth)
-        items = cast("Sequence[object]", value)
+        items: Sequence[object] = value
         new = [
             change_blocks(item, change, whole=whole, path=(*path, n), depth=depth - 1)
             for n, item in enumerate(items)
         ]
         return value if _same(new, items) else new
+    if type(value) not in _BARE and isinstance(value, (dict, Mapping)):
+        named: Mapping[str, object] = value
+        return _in_mapping(named, change, whole=whole, path=path, depth=depth)
     return value
 
 
@@ -110,7 +113,7 @@ def _in_mapping(
     _check(depth)
     changed: dict[str, object] = {}
     for key, inner in value.items():
-        if not isinstance(inner, _HOLDERS) or _is_name(key, inner, value):
+        if type(inner) in _BARE or not isinstance(inner, _HOLDERS) or _is_name(key, inner, value):
             continue
         if key in ("args", "input") and not isinstance(inner, str):
             new = change_values(inner, change, path=(*path, key), depth=depth - 1)
@@ -135,12 +138,15 @@ def change_values(value: object, change: Change, *, path: Path, depth: int = MAX
     """
     if isinstance(value, str):
         return change(path, value)
-    if isinstance(value, Mapping):
+    if type(value) in _BARE:
+        return value
+    if isinstance(value, (dict, Mapping)):
         _check(depth)
-        return _in_values(cast("Mapping[str, object]", value), change, path=path, depth=depth)
+        named: Mapping[str, object] = value
+        return _in_values(named, change, path=path, depth=depth)
     if isinstance(value, (list, tuple)):
         _check(depth)
-        items = cast("Sequence[object]", value)
+        items: Sequence[object] = value
         changed = [
             change_values(inner, change, path=(*path, n), depth=depth - 1)
             for n, inner in enumerate(items)
@@ -158,7 +164,9 @@ def _in_values(
     same = True
     for key, inner in values.items():
         name, value = _key(key, change, path), inner
-        if isinstance(inner, _HOLDERS):
+        if isinstance(inner, str):
+            value = change((*path, key), inner)
+        elif type(inner) not in _BARE:
             value = change_values(inner, change, path=(*path, key), depth=depth - 1)
         same = same and name is key and value is inner
         new[name] = value
@@ -176,7 +184,10 @@ def _key(key: Any, change: Change, path: Path) -> Any:
 
 def dotted(path: Path) -> str:
     """A path as people write it: `content[0].text`."""
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+    text = ""
+    for step in path:  # no generator: it would cost a call for each step, of each text
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.lstrip(".")
 
 
 def taking(texts: Iterator[str]) -> Change:
@@ -197,7 +208,7 @@ def _opened(text: str) -> object:
 
 
 def _same(new: Sequence[object], old: Sequence[object]) -> bool:
-    return all(a is b for a, b in zip(new, old, strict=True))
+    return all(map(is_, new, old))
 
 
 def _check(depth: int) -> None:

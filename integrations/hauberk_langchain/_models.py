@@ -94,7 +94,7 @@ CHAT = Form(BaseChatModel, _read_messages, ChatCodec(), ChatChunkFilter)
 TEXT = Form(BaseLLM, _read_prompts, TextCodec(), TextChunkFilter)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """One prompt on its way."""
 
@@ -109,9 +109,9 @@ class Asked:
         return self.prompt if sent.segments is self.event.segments else self.write(sent.segments)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One call of one method of a model."""
+    """One call of one method of a model. Never changed; frozen ones take three times as long to make."""
 
     form: Form
     model: Any
@@ -120,33 +120,30 @@ class Call:
     manager: Any
     kwargs: dict[str, Any]
 
-    def asked(self, prompt: Any) -> Asked:
-        """The prompt, for the first guard.
+    def asked(self, guard: Guard, prompt: Any) -> Asked:
+        """The prompt, for one guard.
 
         Raises:
             BlockedError: The prompt cannot be read.
         """
-        guard = self.guards[0]
-        session = session_of(guard, getattr(self.manager, "metadata", None))
+        said: dict[str, Any] = getattr(self.manager, "metadata", None) or {}
+        session = session_of(guard, said)
         try:
-            params = self.model._get_ls_params(stop=self.stop, **self.kwargs)  # noqa: SLF001
+            if "ls_model_type" not in said:  # LangChain has not asked the model yet
+                said = self.model._get_ls_params(stop=self.stop, **self.kwargs)  # noqa: SLF001
             segments, write = self.form.read(prompt, guard, session)
             event = Event(
                 stage=Stage.PROMPT,
                 segments=segments,
                 session=session,
-                model=params.get("ls_model_name") or model_name(self.model),
-                max_output_tokens=params.get("ls_max_tokens")
+                model=said.get("ls_model_name") or model_name(self.model),
+                max_output_tokens=said.get("ls_max_tokens")
                 or attribute(self.model, _LIMIT_FIELDS, int),
             )
         except Exception as error:  # noqa: BLE001 - what cannot be read must not be sent
             event = Event(stage=Stage.PROMPT, session=session)
             raise guard.refuse(event, "langchain adapter", error) from None
         return Asked(event, prompt, write)
-
-    def rest(self) -> Call:
-        """The same call, for the guards after the first."""
-        return Call(self.form, self.model, self.guards[1:], self.stop, self.manager, self.kwargs)
 
     def muted(self) -> dict[str, Any]:
         """The run manager for the provider's code: it may have children, but says nothing itself."""
@@ -158,43 +155,48 @@ class Call:
         return {"run_manager": quiet}
 
 
-def answer(call: Call, prompt: Any, ask: Callable[[Any], Any]) -> Any:
-    """One call that answers at once."""
-    if not call.guards:
+def answer(call: Call, guards: tuple[Guard, ...], prompt: Any, ask: Callable[[Any], Any]) -> Any:
+    """One call that answers at once, through these guards of the call's."""
+    if not guards:
         return ask(prompt)
-    asked = call.asked(prompt)
+    asked = call.asked(guards[0], prompt)
     return run_model(
-        call.guards[0],
+        guards[0],
         asked.event,
-        lambda sent: answer(call.rest(), asked.sent(sent), ask),
+        lambda sent: answer(call, guards[1:], asked.sent(sent), ask),
         call.form.codec,
     )
 
 
-async def aanswer(call: Call, prompt: Any, ask: Callable[[Any], Awaitable[Any]]) -> Any:
+async def aanswer(
+    call: Call, guards: tuple[Guard, ...], prompt: Any, ask: Callable[[Any], Awaitable[Any]]
+) -> Any:
     """The same, on an event loop."""
-    if not call.guards:
+    if not guards:
         return await ask(prompt)
-    asked = call.asked(prompt)
+    asked = call.asked(guards[0], prompt)
     return await arun_model(
-        call.guards[0],
+        guards[0],
         asked.event,
-        lambda sent: aanswer(call.rest(), asked.sent(sent), ask),
+        lambda sent: aanswer(call, guards[1:], asked.sent(sent), ask),
         call.form.codec,
     )
 
 
-def chunks(call: Call, prompt: Any, ask: Callable[[Any], Iterator[Any]]) -> Generator[Any]:
+def chunks(
+    call: Call, guards: tuple[Guard, ...], prompt: Any, ask: Callable[[Any], Iterator[Any]]
+) -> Generator[Any]:
     """One call that streams."""
-    if not call.guards:
+    if not guards:
         yield from ask(prompt)
         return
-    guard, asked = call.guards[0], call.asked(prompt)
+    guard = guards[0]
+    asked = call.asked(guard, prompt)
     sent = guard.require(asked.event)
     stream = guard.open_stream(sent)
     shown = call.form.chunks(stream)
     try:
-        with closing(chunks(call.rest(), asked.sent(sent), ask)) as pieces:
+        with closing(chunks(call, guards[1:], asked.sent(sent), ask)) as pieces:
             for piece in pieces:
                 chunk = _fed(guard, sent, shown, piece)
                 if chunk is not None:
@@ -221,21 +223,21 @@ def _fed(guard: Guard, sent: Event, shown: ChunkFilter[Any], piece: Any) -> Any:
 
 
 async def achunks(
-    call: Call, prompt: Any, ask: Callable[[Any], AsyncIterator[Any]]
+    call: Call, guards: tuple[Guard, ...], prompt: Any, ask: Callable[[Any], AsyncIterator[Any]]
 ) -> AsyncGenerator[Any]:
     """The same, on an event loop."""
-    if not call.guards:
+    if not guards:
         async with Closing(ask(prompt)) as source:
             async for piece in source:
                 yield piece
         return
-    guard, asked = call.guards[0], call.asked(prompt)
+    guard = guards[0]
+    asked = call.asked(guard, prompt)
     sent = await guard.arequire(asked.event)
     stream = guard.open_stream(sent)
     shown = call.form.chunks(stream)
     try:
-        rest = achunks(call.rest(), asked.sent(sent), ask)
-        async with Closing(rest) as pieces:
+        async with Closing(achunks(call, guards[1:], asked.sent(sent), ask)) as pieces:
             async for piece in pieces:
                 chunk = _fed(guard, sent, shown, piece)
                 if chunk is not None:
@@ -278,7 +280,7 @@ def _generate(form: Form, original: Any, guards_of: Callable[[object], tuple[Gua
                 return original(self, sent, stop=stop, **manager, **kwargs)
 
         with hard_stops:
-            return answer(call, prompt, ask)
+            return answer(call, call.guards, prompt, ask)
 
     return _generate
 
@@ -297,7 +299,7 @@ def _agenerate(form: Form, original: Any, guards_of: Callable[[object], tuple[Gu
                 return await original(self, sent, stop=stop, **manager, **kwargs)
 
         with hard_stops:
-            return await aanswer(call, prompt, ask)
+            return await aanswer(call, call.guards, prompt, ask)
 
     return _agenerate
 
@@ -315,7 +317,7 @@ def _stream(form: Form, original: Any, guards_of: Callable[[object], tuple[Guard
             source = original(self, sent, stop=stop, **manager, **kwargs)
             return crossing(self, call.guards).each(source)
 
-        with hard_stops, closing(chunks(call, prompt, ask)) as pieces:
+        with hard_stops, closing(chunks(call, call.guards, prompt, ask)) as pieces:
             for piece in pieces:
                 if run_manager is not None:
                     run_manager.on_llm_new_token(piece.text, chunk=piece)
@@ -338,7 +340,7 @@ def _astream(form: Form, original: Any, guards_of: Callable[[object], tuple[Guar
             return crossing(self, call.guards).aeach(source)
 
         with hard_stops:
-            async with Closing(achunks(call, prompt, ask)) as pieces:
+            async with Closing(achunks(call, call.guards, prompt, ask)) as pieces:
                 async for piece in pieces:
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(piece.text, chunk=piece)

@@ -19,14 +19,23 @@ from langchain_core.callbacks.manager import AsyncParentRunManager, ParentRunMan
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableSequence, RunnableWithFallbacks
+from langchain_core.runnables import Runnable, RunnableSequence, RunnableWithFallbacks
 from langchain_core.tools import BaseTool
+from langchain_core.vectorstores import VectorStore
 
 from hauberk import Guard
 from hauberk_langchain._embeddings import embedding_methods
 from hauberk_langchain._objects import named_like
 from hauberk_langchain._run import around, callbacks_of, noting_refusals, runs, scope_of
-from hauberk_langchain._seam import Prepared, config_of, guards_of, is_seam, scoped, view
+from hauberk_langchain._seam import (
+    Prepared,
+    config_of,
+    guards_of,
+    is_seam,
+    mark_unguarded,
+    scoped,
+    view,
+)
 from hauberk_langchain._tools import (
     acall_stray,
     acall_tool,
@@ -79,6 +88,8 @@ def teach() -> None:
     with _lock:
         if _done:
             return
+        for kind in (Runnable, Embeddings, VectorStore):
+            mark_unguarded(kind)
         for model in (BaseChatModel, BaseLLM):
             _patch_models(model)
         _patch_chains()
@@ -99,24 +110,27 @@ def wanted(obj: object, given: object) -> tuple[Guard, ...]:
         obj: Model, tool or retriever.
         given: The callbacks (a manager, a list) or the config that the call was given.
     """
-    found = [*around().armed, *_installed, *attached(given)]
+    found = (*around().armed, *_installed, *attached(given))
     found += attached(getattr(obj, "callbacks", None))
     if not found:
         return ()
     have = guards_of(obj)
-    return tuple(guard for guard in dict.fromkeys(found) if guard not in have)
+    return tuple([guard for guard in dict.fromkeys(found) if guard not in have])
 
 
-def attached(given: object) -> Iterator[Guard]:
+def attached(given: object) -> tuple[Guard, ...]:
     """The guards of the handlers among callbacks; a batch may bring a list for each of its items."""
     handlers: object = getattr(given, "handlers", given)
-    if isinstance(handlers, list):
-        for handler in cast("list[object]", handlers):
-            guard = getattr(handler, "hauberk_guard", None)
-            if guard is not None:
-                yield guard
-            elif isinstance(handler, (list, BaseCallbackManager)):
-                yield from attached(cast("object", handler))
+    if not isinstance(handlers, list):
+        return ()
+    found: tuple[Guard, ...] = ()
+    for handler in cast("list[object]", handlers):
+        guard: Guard | None = getattr(handler, "hauberk_guard", None)
+        if guard is not None:
+            found += (guard,)
+        elif isinstance(handler, (list, BaseCallbackManager)):
+            found += attached(cast("object", handler))
+    return found
 
 
 def _in_run(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prepared:

@@ -148,6 +148,8 @@ def _change_document(document: Document, change: Change) -> Document:
 
 def screened(guard: Guard, event: Event, value: object) -> object:
     """`value` itself, or an iterator that lets the guard see each item before its reader does."""
+    if isinstance(value, (str, ToolMessage)):
+        return value  # by far the most; an abstract class takes its time to say no
     if isinstance(value, Iterator):
         return _each(guard, event, cast("Iterator[object]", value))
     if isinstance(value, AsyncIterator):

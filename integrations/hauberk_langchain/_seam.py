@@ -87,7 +87,16 @@ _DERIVING = (
 
 def guards_of(obj: object) -> tuple[Guard, ...]:
     """The guards that an object carries."""
-    return cast("tuple[Guard, ...]", getattr(type(obj), _GUARDS, ()))
+    found: tuple[Guard, ...] = getattr(type(obj), _GUARDS, ())
+    return found
+
+
+def mark_unguarded(kind: type[Any]) -> None:
+    """Say of a class of the framework that its objects carry no guard.
+
+    What is not said at all is looked for by pydantic, in Python, at each call.
+    """
+    setattr(kind, _GUARDS, ())
 
 
 def is_seam(kind: type[Any]) -> bool:
@@ -106,16 +115,25 @@ def arm(obj: T, guard: Guard) -> T:
 
 def view(obj: T, guards: tuple[Guard, ...]) -> T:
     """Another object with the state of `obj` and more guards. `obj` itself is left as it is."""
-    missing = tuple(guard for guard in guards if guard not in guards_of(obj))
-    if not missing:
+    own: Any = type(obj)
+    kind = _view_class(own, guards)
+    if kind is own:
         return obj
-    kind = _seam_class(_base(obj), guards_of(obj) + missing, view=True)
-    other = object.__new__(kind)
+    other: T = object.__new__(kind)
     object.__setattr__(other, "__dict__", obj.__dict__)
     for slot in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
         if hasattr(obj, slot):
             object.__setattr__(other, slot, getattr(obj, slot))
-    return cast("T", other)
+    return other
+
+
+@lru_cache(maxsize=_MAX_CLASSES)
+def _view_class(kind: Any, guards: tuple[Guard, ...]) -> Any:
+    have: tuple[Guard, ...] = getattr(kind, _GUARDS, ())
+    missing = tuple(guard for guard in guards if guard not in have)
+    if not missing:
+        return kind
+    return _seam_class(getattr(kind, _BASE, kind), have + missing, view=True)
 
 
 def _base(obj: object) -> Any:

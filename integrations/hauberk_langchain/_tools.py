@@ -13,12 +13,15 @@ Rules:
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
+from functools import lru_cache, partial
+from types import SimpleNamespace
 from typing import Any, cast
 
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
+from langchain_core.tools.base import FILTERED_ARGS
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
@@ -34,6 +37,9 @@ from hauberk_langchain._run import session_of
 _CLASSIC = "color"
 """What `AgentExecutor` of langchain-classic says at each call of a tool, and nobody else in the
 framework. It shows the model whatever comes back."""
+
+_MAX_SCHEMAS = 1024
+"""Schemas of tools whose arguments are remembered."""
 
 ToolInput = str | dict[str, Any]
 
@@ -202,7 +208,8 @@ def _unfit(guard: Guard, tool: BaseTool, given: ToolInput, event: Event) -> Refu
     """
     if isinstance(given, str) or not guard.watches(Stage.TOOL_CALL):
         return None
-    known = _names(tool.args_schema)
+    schema = tool.args_schema
+    known = _names(schema) if isinstance(schema, type) else None
     if known is None:
         return None
     # What the framework brings along need not be in the schema: the function asks for it.
@@ -222,9 +229,10 @@ def _unfit(guard: Guard, tool: BaseTool, given: ToolInput, event: Event) -> Refu
     return Refused(text=text, decision=denied.decision)
 
 
-def _names(schema: object) -> frozenset[str] | None:
+@lru_cache(maxsize=_MAX_SCHEMAS)
+def _names(schema: type[Any]) -> frozenset[str] | None:
     """The arguments that a schema takes; None when it takes any, or is none that pydantic reads."""
-    if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+    if not issubclass(schema, BaseModel):
         return None
     if (
         schema.model_config.get("extra") == "allow"
@@ -251,14 +259,35 @@ def _final_arguments(tool: BaseTool, given: ToolInput, ident: str | None) -> dic
     except Exception:  # noqa: BLE001 - bad arguments: the tool will say so itself, in its own way,
         parsed = given  # after the guard has seen what was given
     named = parsed if isinstance(parsed, dict) else given
-    visible = tool._filter_injected_args(named)  # noqa: SLF001
-    return {name: _plain(value) for name, value in (_bound(tool) | visible).items()}
+    hidden = _hidden(tool, named)
+    final = _bound(tool)
+    for name, value in named.items():
+        if name not in hidden:
+            final[name] = value if type(value) is str else _plain(value)
+    return final
+
+
+def _hidden(tool: BaseTool, named: dict[str, Any]) -> AbstractSet[str]:
+    """Those of these arguments that the framework injects, and more like them."""
+    schema = tool.args_schema
+    usual = type(tool)._filter_injected_args is BaseTool._filter_injected_args  # noqa: SLF001
+    if usual and isinstance(schema, type) and issubclass(schema, BaseModel):
+        return _injected(schema, tool._injected_args_keys)  # noqa: SLF001
+    return named.keys() - tool._filter_injected_args(named).keys()  # noqa: SLF001
+
+
+@lru_cache(maxsize=_MAX_SCHEMAS)
+def _injected(schema: type[BaseModel], more: frozenset[str]) -> frozenset[str]:
+    """The same for every call: LangChain reads all annotations of the schema to say so."""
+    tool: Any = SimpleNamespace(args_schema=schema, _injected_args_keys=more)
+    names = dict.fromkeys((*schema.model_fields, *more, *FILTERED_ARGS))
+    return frozenset(names.keys() - BaseTool._filter_injected_args(tool, names).keys())  # noqa: SLF001
 
 
 def _bound(tool: BaseTool) -> dict[str, Any]:
     """What a partial function brings along."""
     function: object = getattr(tool, "func", None) or getattr(tool, "coroutine", None)
-    return dict(function.keywords) if isinstance(function, functools.partial) else {}
+    return dict(function.keywords) if isinstance(function, partial) else {}
 
 
 def _only_name(tool: BaseTool) -> str:
@@ -278,7 +307,9 @@ def _plain(value: object) -> object:
 
 def _input(given: ToolInput, event: Event, arguments: Mapping[str, object]) -> ToolInput:
     """What the tool is called with: `given`, with the arguments that the guard changed."""
-    before = cast("Mapping[str, object]", event.arguments)
+    before = event.arguments or {}
+    if arguments is before:
+        return given
     changed = {k: v for k, v in arguments.items() if k not in before or before[k] != v}
     if isinstance(given, str):
         return cast("str", next(iter(changed.values()), given))

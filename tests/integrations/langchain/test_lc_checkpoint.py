@@ -76,7 +76,7 @@ def test_an_agent_works_as_before_and_its_checkpointer_sees_no_value(kit: Any, m
     assert outcome.messages[1].tool_calls[0]["args"] == {"to": MAIL}
     held = _everything(saver)
     assert "byron" not in held
-    assert "4929" not in held
+    assert "4929 1" not in held  # four digits alone occur in a checkpoint's random versions
     assert "<EMAIL_ADDRESS_1>" in held
 
 
