@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
+from llama_index.core.base.llms.types import ChatResponse, CompletionResponse, TextBlock
 from llama_index.core.tools import ToolOutput
 from pydantic import BaseModel
 
@@ -79,6 +79,9 @@ class OutputCodec:
 
     def read(self, value: object) -> tuple[Segment, ...]:
         """The texts of a result."""
+        text = _only_text(value)
+        if text is not None:
+            return (Segment(text=text, origin=self._origin, where="blocks[0]"),)
         return read(lambda visit: self._walk(value, visit))
 
     def write(self, value: object, segments: tuple[Segment, ...]) -> object:
@@ -115,6 +118,16 @@ def in_output(output: ToolOutput, visit: Visit, origin: str) -> ToolOutput:
     new.raw_output = new.content if new_raw is raw or new_raw is _UNREADABLE else new_raw
     new._exception = None  # noqa: SLF001 - its message is the text that was just replaced
     return new
+
+
+def _only_text(value: object) -> str | None:
+    """The text of an output that is nothing else, as most are. For it alone no walk is begun."""
+    if type(value) is not ToolOutput or len(value.blocks) != 1:
+        return None
+    block, raw = value.blocks[0], cast("object", value.raw_output)
+    if type(block) is not TextBlock or not isinstance(raw, str):
+        return None
+    return raw if raw == block.text else None
 
 
 _UNREADABLE = object()

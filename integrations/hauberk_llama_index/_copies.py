@@ -21,9 +21,12 @@ def each(items: Sequence[T], change: Callable[[str, T], object]) -> Any:
 
 def updated(model: M, **new: object) -> M:
     """A copy with these fields; the model itself when all are what they were."""
-    changed = {key: value for key, value in new.items() if value is not getattr(model, key)}
-    # A text that was only passed through is the same string, though not always the same object.
-    changed = {k: v for k, v in changed.items() if not _equal_text(v, getattr(model, k))}
+    changed = {
+        key: value
+        for key, value in new.items()
+        # A text that was only passed through is the same string, though not always the same object.
+        if value is not (old := getattr(model, key)) and not _equal_text(value, old)
+    }
     return model.model_copy(update=changed) if changed else model
 
 

@@ -45,8 +45,9 @@ def method_of(layer: Layer, below: Below, own: Guards) -> Callable[..., Any]:
             guards, run = guards_for(self, own), below(self)
             if not guards:
                 return await run(*args, **kwargs)
-            first, *others = guards
-            run = _around(others, layer, self, run) if others else run
+            first = guards[0]
+            if len(guards) > 1:
+                run = _around(guards[1:], layer, self, run)
             return await layer(first, self, run, args, kwargs)
 
         return amethod
@@ -55,8 +56,9 @@ def method_of(layer: Layer, below: Below, own: Guards) -> Callable[..., Any]:
         guards, run = guards_for(self, own), below(self)
         if not guards:
             return run(*args, **kwargs)
-        first, *others = guards
-        run = _around(others, layer, self, run) if others else run
+        first = guards[0]
+        if len(guards) > 1:
+            run = _around(guards[1:], layer, self, run)
         return layer(first, self, run, args, kwargs)
 
     return method

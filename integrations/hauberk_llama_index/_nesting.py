@@ -32,7 +32,7 @@ class Frame:
 
     __slots__ = ("given", "guard", "level", "outer", "over", "owner", "usage")
 
-    def __init__(self, owner: object, guard: Guard) -> None:
+    def __init__(self, owner: object, guard: Guard, level: type | None = None) -> None:
         self.owner = owner
         self.guard = guard
         self.outer: Frame | None = None
@@ -40,7 +40,7 @@ class Frame:
         """A task that was started inside and outlives the call is not part of it."""
         self.usage: Usage | None = None
         """What the calls inside used, for outer calls whose answer does not say."""
-        self.level: type | None = None
+        self.level = level
         """For a tool: the class whose method runs. None: an agent has checked a call to come."""
         self.given: tuple[tuple[Any, ...], Mapping[str, Any]] = ((), {})
         """For a tool: what that method was given."""
@@ -74,15 +74,6 @@ def inside(owner: object, guard: Guard) -> Frame:
 
 
 # --- tools --------------------------------------------------------------------------------------
-
-
-def called(
-    tool: object, guard: Guard, level: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Frame:
-    """A stretch of code in which this call of `tool` runs, at the class `level`."""
-    frame = Frame(tool, guard)
-    frame.level, frame.given = level, (args, kwargs)
-    return frame
 
 
 def awaits(tool: object, guard: Guard) -> bool:

@@ -29,7 +29,8 @@ from hauberk_llama_index._armed import Scope
 from hauberk_llama_index._layers import Door, Layer, Layers, Run
 from hauberk_llama_index._nesting import awaits, inside
 from hauberk_llama_index._swap import guard_of
-from hauberk_llama_index._tools import Wish, acall_tool, real_tool
+from hauberk_llama_index._tools import acall_tool, real_tool
+from hauberk_llama_index._wishes import Wish
 
 Attach = Callable[[Any, Guard], object]
 """Guards what an object holds."""
@@ -70,12 +71,10 @@ async def _call_one(
     if awaits(owner, guard):  # from `super()`
         return await run(ctx, tool, tool_input)
 
-    async def call(_: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
-        with inside(owner, guard):
-            return await run(ctx, tool, arguments)
-
-    wish = Wish(tool, (), tool_input, strict=guard.watches(Stage.TOOL_CALL))
-    return await acall_tool(guard, wish, call)
+    wish = Wish(owner, (), tool_input, strict=guard.watches(Stage.TOOL_CALL))
+    return await acall_tool(
+        guard, wish, inside(owner, guard), lambda _, arguments: run(ctx, tool, arguments)
+    )
 
 
 def _wanted(ctx: Any, tool: AsyncBaseTool, tool_input: Any) -> tuple[Any, AsyncBaseTool, Any]:

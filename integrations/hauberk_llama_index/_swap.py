@@ -88,23 +88,23 @@ def unswap(obj: object) -> None:
 def _guarded(base: type, guard: Guard, door: Door) -> type:
     names = ("__module__", "__qualname__", "__doc__")
     namespace = {name: getattr(base, name) for name in names}
-    made = type(base)(base.__name__, (base,), namespace)
+    made: Any = type(base)(base.__name__, (base,), namespace)
 
     def reduce(self: object, protocol: int) -> tuple[object, ...]:
-        bare = super(cast("Any", made), self).__reduce_ex__(protocol)
+        bare = super(made, self).__reduce_ex__(protocol)
         return _reduced(made, base, guard, bare)
 
     # All that a guarded class inherits is looked up before anything is set.
     for name, layer in list(door(made).items()):
 
         def below(self: Any, name: str = name) -> Any:
-            return getattr(super(cast("Any", made), self), name)
+            return getattr(super(made, self), name)
 
         method = dressed(method_of(layer, below, (guard,)), getattr(base, name))
         setattr(made, name, method)
-    setattr(made, "__reduce_ex__", reduce)  # noqa: B010 - mypy knows no such assignment
+    made.__reduce_ex__ = reduce
     setattr(made, _MARK, (base, guard, door))
-    return made
+    return cast("type", made)
 
 
 # --- pickles ------------------------------------------------------------------------------------

@@ -204,7 +204,10 @@ def run_tool(
         return refused(event, decision)
     with ReleasedOnFailure(guard, event):
         try:
-            value = call_within(decision.timeout_s, lambda: call(event.arguments or {}))
+            if decision.timeout_s is None:  # without the two calls more: most tools have no limit
+                value = call(event.arguments or {})
+            else:
+                value = call_within(decision.timeout_s, lambda: call(event.arguments or {}))
         except ToolTimeoutError as error:
             return _timed_out(guard, event, error)
         read = _read(guard, event, value, codec)
@@ -231,7 +234,10 @@ async def arun_tool(
         return refused(event, decision)
     with ReleasedOnFailure(guard, event):
         try:
-            value = await acall_within(decision.timeout_s, lambda: call(event.arguments or {}))
+            if decision.timeout_s is None:
+                value = await call(event.arguments or {})
+            else:
+                value = await acall_within(decision.timeout_s, lambda: call(event.arguments or {}))
         except ToolTimeoutError as error:
             return _timed_out(guard, event, error)
         read = _read(guard, event, value, codec)

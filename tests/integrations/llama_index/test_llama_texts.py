@@ -12,7 +12,7 @@ from llama_index.core.tools import ToolOutput
 
 from hauberk import Segment
 from hauberk.structure import TooDeepError
-from hauberk_llama_index._codecs import in_output
+from hauberk_llama_index._codecs import OutputCodec, in_output
 from hauberk_llama_index._messages import in_messages
 from hauberk_llama_index._node_texts import in_nodes
 from hauberk_llama_index._texts import in_json, in_value, read, write
@@ -136,3 +136,14 @@ def test_addresses_are_no_texts() -> None:
     )
     segments = read(lambda visit: in_messages([message], visit))
     assert [s.text for s in segments] == ["text"]
+
+
+@given(
+    texts=st.lists(st.sampled_from(["", "a", "b c"]), max_size=2),
+    raw=st.sampled_from(["", "a", "b c", None, {"a": "b"}]),
+)
+def test_an_output_of_one_text_is_read_as_its_walk_reads_it(texts: list[str], raw: object) -> None:
+    blocks: list[Any] = [TextBlock(text=text) for text in texts]
+    output = ToolOutput(blocks=blocks, tool_name="t", raw_input={}, raw_output=raw)
+    walked = read(lambda visit: in_output(output, visit, "tool:t"))
+    assert OutputCodec("t").read(output) == walked

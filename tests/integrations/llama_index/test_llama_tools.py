@@ -242,6 +242,28 @@ async def test_a_method_of_an_unhashable_object_is_judged(kit: Any, colour: str)
     assert dict(rules.seen[0].arguments) == {"who": "x", "loud": False}
 
 
+class Alike(FunctionTool):
+    """A tool that calls itself equal to every other one."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Alike)
+
+    def __hash__(self) -> int:
+        return 1
+
+
+async def test_tools_that_are_equal_are_judged_by_their_own_functions(
+    kit: Any, log: Log, colour: str
+) -> None:
+    rules = kit.Rules()
+    for function, arguments in ((log.search, {"query": "x"}), (log.pay, {"amount": 1})) * 2:
+        await use(protect(Alike.from_defaults(function), kit.guard(rules)), colour, **arguments)
+    assert [dict(event.arguments) for event in rules.seen] == [
+        {"query": "x", "limit": 10},
+        {"amount": 1, "tenant": "nobody"},
+    ] * 2
+
+
 class Picky(BaseModel):
     """A schema whose own code fails."""
 
