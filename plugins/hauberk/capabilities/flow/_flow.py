@@ -15,7 +15,6 @@ from itertools import islice
 from hauberk.capabilities._explanation import ValueOrigin, value_origin
 from hauberk.capabilities._outcome import Change
 from hauberk.capabilities.flow._book import FlowBook, Objection, decision_of
-from hauberk.capabilities.flow._hidden import Hidden
 from hauberk.capabilities.flow._observe import Observer, State
 from hauberk.capabilities.flow._tools import Sources
 from hauberk.capabilities.flow._values import values_of
@@ -23,6 +22,8 @@ from hauberk.capabilities.provenance import Ledger
 from hauberk.decisions import Decision, Verdict
 from hauberk.events import Event, Stage
 from hauberk.policy._flow import FlowSection, origins_of
+from hauberk.references import References
+from hauberk.session import Session
 
 OWN = frozenset({"user", "developer"})
 MAX_EXPLAINED = 100
@@ -48,7 +49,6 @@ class Flow:
         self._sources = Sources(policy)
         self._book = FlowBook(policy)
         self._observer = Observer(self._sources, self._book.hear)
-        self._new_state = partial(_state, self._trusted)
 
     @staticmethod
     def is_wanted(policy: FlowSection) -> bool:
@@ -58,7 +58,7 @@ class Flow:
 
     def state(self, event: Event) -> State:
         """What the event's session has read so far."""
-        return event.session.state(self, self._new_state)
+        return event.session.state(self, partial(_state, self._trusted, event.session))
 
     def observe(self, event: Event) -> Decision:
         """Take in what a prompt, a result or a retrieval brings."""
@@ -121,8 +121,8 @@ class Flow:
             ledger.reached_outside(call)
 
 
-def _state(trusted: frozenset[str]) -> State:
-    return State(Ledger(trusted), Hidden())
+def _state(trusted: frozenset[str], session: Session) -> State:
+    return State(Ledger(trusted), References.of(session))
 
 
 def _joined(first: Decision, second: Decision | None) -> Decision:

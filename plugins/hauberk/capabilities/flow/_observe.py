@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from hauberk.capabilities.flow._hidden import Hidden
 from hauberk.capabilities.flow._tools import UNTRUSTED, Sources, SourceView, ToolView, source_of
 from hauberk.capabilities.provenance import (
     Call,
@@ -27,6 +26,7 @@ from hauberk.capabilities.provenance import (
 )
 from hauberk.decisions import Decision
 from hauberk.events import Event, Segment, Stage, Trust
+from hauberk.references import References
 
 _PASS = Decision.allow()
 
@@ -36,7 +36,7 @@ class State:
     """What one session has read, and what it hides."""
 
     ledger: Ledger
-    hidden: Hidden
+    hidden: References
 
 
 class Observer:
@@ -66,6 +66,11 @@ class Observer:
         name = segment.origin.partition(":")[2]
         if kind in ("tool", "document"):
             view = self._sources.tool(name) if kind == "tool" else self._sources.document(name)
+            for behind in state.hidden.texts_in(text):
+                # Another plugin hid it. Nobody has read it, but it has an origin all the same.
+                if ledger.is_new(f"behind {segment.origin}", behind):
+                    source = self._source(segment, view, call, ledger, _place(segment, event))
+                    ledger.enter(behind, source, read=False)
             if view.hides:
                 return self._hidden(segment, event, view, call, state)
             self._enter_source(segment, event, view, call, ledger)
