@@ -89,6 +89,8 @@ class Decision:
     """With `deny`: end the whole run, not only this step."""
     timeout_s: float | None = None
     """With a passed tool call: the longest that the tool may run, in seconds."""
+    retry_after_s: float | None = None
+    """With `deny`: in how many seconds the same might pass. None: not by waiting."""
 
     def __post_init__(self) -> None:
         """Refuse combinations that mean nothing."""
@@ -127,9 +129,22 @@ class Decision:
         )
 
     @classmethod
-    def deny(cls, reason: str, *, findings: Iterable[Finding] = (), stop: bool = False) -> Decision:
+    def deny(
+        cls,
+        reason: str,
+        *,
+        findings: Iterable[Finding] = (),
+        stop: bool = False,
+        retry_after_s: float | None = None,
+    ) -> Decision:
         """Refuse; with `stop`, end the session."""
-        return cls(verdict=Verdict.DENY, reason=reason, findings=tuple(findings), stop=stop)
+        return cls(
+            verdict=Verdict.DENY,
+            reason=reason,
+            findings=tuple(findings),
+            stop=stop,
+            retry_after_s=retry_after_s,
+        )
 
     @classmethod
     def ask(cls, reason: str, *, findings: Iterable[Finding] = ()) -> Decision:
