@@ -1,8 +1,7 @@
 """Presidio's patterns, which refuse a text where Presidio would skip them.
 
 Rules:
-* A pattern that takes too long stops the analysis. Presidio leaves such a pattern out and goes on,
-  as if it had found nothing.
+* A pattern is bounded as `_timed` says.
 * Patterns are copied before they are bound: those of other Presidio users in the process stay as
   they are.
 """
@@ -11,18 +10,17 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy
 from time import monotonic
 from typing import Any, cast
 
-import regex  # type: ignore[import-untyped]  # it ships no types
 from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.pattern_recognizer import REGEX_TIMEOUT_SECONDS
 from presidio_analyzer.predefined_recognizers import IbanRecognizer
 
 from hauberk_pii._limits import MAX_PATTERN_SECONDS, too_slow
+from hauberk_pii._timed import TimedPattern
 
 
 def bound(recognizer: EntityRecognizer, *, seconds: float = MAX_PATTERN_SECONDS) -> None:
@@ -35,27 +33,11 @@ def bound(recognizer: EntityRecognizer, *, seconds: float = MAX_PATTERN_SECONDS)
 
 def _bounded(pattern: Pattern, flags: int | None, name: str, seconds: float) -> Pattern:
     own = copy(pattern)
-    bounded: Any = _Bounded(regex.compile(pattern.regex, flags=flags or 0), name, seconds)
-    # Where both are set, Presidio compiles nothing itself.
+    bounded: Any = TimedPattern(str(pattern.regex), flags or 0, name, seconds)
+    # Where both are set, Presidio compiles nothing itself; it asks for `finditer` only.
     own.compiled_regex = bounded
     own.compiled_with_flags = flags  # type: ignore[assignment]  # Presidio's types say None
     return own
-
-
-class _Bounded:
-    """Stands for a compiled pattern. Presidio asks it for `finditer` only."""
-
-    def __init__(self, compiled: Any, name: str, seconds: float) -> None:
-        self._compiled = compiled
-        self._name = name
-        self._seconds = seconds
-
-    def finditer(self, text: str, **_: Any) -> Iterator[Any]:
-        """All matches; raises where Presidio would leave the rest out."""
-        try:
-            yield from self._compiled.finditer(text, timeout=self._seconds)
-        except TimeoutError:
-            raise too_slow(self._name) from None
 
 
 class BoundedIbanRecognizer(IbanRecognizer):

@@ -16,18 +16,17 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import spacy
-from presidio_analyzer import EntityRecognizer, RecognizerResult
-from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
 from spacy.language import Language
 from spacy.tokenizer import Tokenizer  # type: ignore[import-not-found]  # compiled, without types
 from spacy.tokens import Token
 
+from hauberk import PolicyError
 from hauberk_pii._context import MAX_CHUNK, Surroundings, Word
-from hauberk_pii._limits import check_findings
 
 _MAX_STRINGS = 400_000
 """Words that a tokenizer may remember before it is made anew: spaCy's vocabulary only grows."""
@@ -184,41 +183,21 @@ class LazyArtifacts:
         return self._parts
 
 
-class WindowedEnhancer(LemmaContextAwareEnhancer):
-    """Presidio's context words, looked up before the match only."""
+@cache
+def engine_for(language: str) -> BlankEngine:
+    """The engine for a language, made once per process.
 
-    def enhance_using_context(
-        self,
-        text: str,
-        raw_results: list[RecognizerResult],
-        nlp_artifacts: NlpArtifacts,
-        recognizers: list[EntityRecognizer],
-        context: list[str] | None = None,
-    ) -> list[RecognizerResult]:
-        """Better scores for those results that have a word of their recognizer before them.
-
-        Scores are set in place. What the caller has as context counts for all of them.
-        """
-        check_findings(len(raw_results))
-        if context or not isinstance(nlp_artifacts, LazyArtifacts):
-            return list(
-                super().enhance_using_context(
-                    text, raw_results, nlp_artifacts, recognizers, context
-                )
-            )
-        known = {recognizer.id: tuple(recognizer.context or ()) for recognizer in recognizers}
-        for result in raw_results:
-            words = known[result.recognition_metadata[RecognizerResult.RECOGNIZER_IDENTIFIER_KEY]]
-            near = self.context_prefix_count + 1
-            if (
-                words
-                and result.score < self.MAX_SCORE
-                and nlp_artifacts.hold(words, result.start, near)
-            ):
-                better = result.score + self.context_similarity_factor
-                better = max(better, self.min_score_with_context_similarity)
-                result.score = min(better, self.MAX_SCORE)
-        return raw_results
+    Raises:
+        PolicyError: There is no tokenizer for the language.
+    """
+    engine = BlankEngine(language)
+    try:
+        engine.load()
+    except ValueError as error:
+        raise PolicyError(
+            str(error), field="pii.language", remedy="Use an ISO 639-1 code."
+        ) from None
+    return engine
 
 
 # It starts where a chunk starts and never goes back: linear in the text.

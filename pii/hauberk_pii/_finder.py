@@ -1,10 +1,10 @@
-"""Finding: Presidio's analyzer, asked only where it can find something.
+"""Finding: Presidio's recognizers, asked only where they can find something.
 
 Rules:
 * What is found equals what the unmodified `AnalyzerEngine` finds with the same recognizers, resolved
   by our rules for overlaps.
 * A score below the threshold is dropped before overlaps are resolved.
-* One engine per set of types and language and process, built once, shared by all threads.
+* One finder per set of types and language and process, built once, shared by all threads.
 * Names come from the tagger, or from a model that the policy names, beside those that structure
   tells; a name that both find is the longer of the two.
 * A text that costs too much is refused; nothing is left out of the analysis.
@@ -15,20 +15,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from difflib import get_close_matches
-from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from hauberk import PolicyError
 from hauberk.policy import NamesModel
+from hauberk_pii._encoded import views
 from hauberk_pii._entities import DEFAULT_ENTITIES
 from hauberk_pii._limits import check_findings
 from hauberk_pii._spans import Span, resolved, with_names
 from hauberk_pii._visible import Visible, visible
 
 if TYPE_CHECKING:
-    from presidio_analyzer import AnalyzerEngine, EntityRecognizer
-    from presidio_analyzer.nlp_engine import NlpArtifacts
+    from presidio_analyzer import EntityRecognizer
 
 _lock = threading.RLock()
 _finders: dict[tuple[str, tuple[str, ...], float, str | NamesModel, bool], Finder] = {}
@@ -52,7 +52,7 @@ class Finder:
         names: str | NamesModel = "tagger",
         strict: bool = False,
     ) -> None:
-        """Load Presidio and build the engine.
+        """Load Presidio and build the search.
 
         Args:
             entities: Types to find.
@@ -64,9 +64,9 @@ class Finder:
         Raises:
             PolicyError: A type or the language is not known, or a model is not there.
         """
-        from hauberk_pii._engine import LazyArtifacts  # noqa: PLC0415 - spaCy: half a second
-        from hauberk_pii._gate import Gate, gates_of  # noqa: PLC0415
-        from hauberk_pii._registry import empty_engine, recognizers_by_entity  # noqa: PLC0415
+        from hauberk_pii._engine import engine_for  # noqa: PLC0415 - spaCy: half a second
+        from hauberk_pii._registry import recognizers_by_entity  # noqa: PLC0415
+        from hauberk_pii._search import Search  # noqa: PLC0415
         from hauberk_pii._sources import source_of  # noqa: PLC0415
 
         self.entities = tuple(dict.fromkeys(entities))
@@ -82,10 +82,13 @@ class Finder:
         self.recognizers: list[EntityRecognizer] = list(
             dict.fromkeys(r for entity in self.entities for r in _chosen(entity, known))
         )
-        self._gate = Gate((recognizer, gates_of(recognizer)) for recognizer in self.recognizers)
-        self._engine: AnalyzerEngine
-        self._engine, nlp = empty_engine(language)
-        self._tokens = partial(LazyArtifacts, engine=nlp, language=language)
+        self._search = Search(
+            self.recognizers,
+            self.entities,
+            threshold=threshold,
+            words=engine_for(language),
+            language=language,
+        )
 
     def __repr__(self) -> str:
         return f"Finder(language={self.language!r}, entities={len(self.entities)})"
@@ -104,6 +107,15 @@ class Finder:
         seen = visible(text)
         if not seen.text:
             return []
+        found = self._in(seen)
+        for view in views(seen.text) if not self.strict else ():
+            for span in self._in(visible(view.text)):
+                if view.news(span.start, span.end):
+                    start, end = seen.back(*view.back(span.start, span.end))
+                    found.append(replace(span, start=start, end=end))
+        return found
+
+    def _in(self, seen: Visible) -> list[Span]:
         found = self._by_recognizers(seen)
         return with_names(found, list(self._by_names(seen))) if self._names else found
 
@@ -117,23 +129,10 @@ class Finder:
 
     def _by_recognizers(self, seen: Visible) -> list[Span]:
         """What Presidio's analyzer finds."""
-        chosen = self._gate.select(seen.text)
-        if not chosen:
-            return []
-        found = self._engine.analyze(
-            seen.text,
-            language=self.language,
-            entities=[e for r in chosen for e in r.supported_entities if e in self.entities],
-            score_threshold=self.threshold,
-            ad_hoc_recognizers=chosen,
-            # Looks like the tokens of the text to our enhancer, which is the only one that asks.
-            nlp_artifacts=cast("NlpArtifacts", self._tokens(seen.text)),
-        )
-        return [
-            Span(*seen.back(r.start, r.end), r.entity_type, r.score)
-            for r in found
-            if r.entity_type in self.entities
-        ]
+        found = self._search.spans(seen.text)
+        if not seen.starts:
+            return found
+        return [Span(*seen.back(s.start, s.end), s.type, s.score) for s in found]
 
 
 def finder_for(

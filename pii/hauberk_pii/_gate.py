@@ -1,20 +1,22 @@
-r"""One linear pass that says which recognizers can match a text at all.
+r"""One linear pass that says which patterns can match a text at all.
 
 Presidio tries each of its patterns on each text; most texts hold nothing. Here all patterns are
 loosened into one RE2 set, which is searched once.
 
 Rules:
-* The loosened pattern matches wherever the pattern matches (a superset): look-arounds, anchors and
-  word boundaries are dropped, back references become the group that they repeat.
-* RE2's `\d`, `\w` and `\s` are ASCII, Presidio's are Unicode: they are widened.
-* A recognizer whose patterns are unknown, or cannot be loosened, is always run.
+* The loosened pattern matches wherever the pattern matches, and starts there too (a superset):
+  look-arounds and anchors are dropped, back references become the group that they repeat.
+* RE2's `\b`, `\d`, `\w` and `\s` are ASCII, Presidio's are Unicode: for a text that is ASCII they mean
+  the same; for others word boundaries are dropped and the rest is widened.
+* What is unknown, or cannot be loosened, is always tried.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
 import re2  # type: ignore[import-untyped]  # it ships no types
 
@@ -32,79 +34,126 @@ _SPACE = r"\s\x0b\x1c-\x1f\x{85}\p{Z}"
 _INSIDE = {"d": _DIGIT, "w": _WORD, "s": _SPACE}
 _ZERO_WIDTH = frozenset("bBAZzmMG")
 _ANYTHING = r"(?s:.)"
+# Engines differ in which control characters are spaces: the most of them, or the fewest.
+_PLAIN = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\s\x0b\x1c-\x1f"}
+_PLAIN_NOT = {**_PLAIN, "s": r"\s"}
 _ODD_CASE = re.compile("[\u0130\u0131\u017f\u212a]")
 """Letters that engines fold differently: dotted and dotless i, long s, the Kelvin sign."""
+
+
+class Loose(NamedTuple):
+    """RE2 patterns that match wherever another pattern does."""
+
+    wide: str
+    """In any text."""
+    plain: str
+    """In a text that is ASCII: closer to the pattern."""
 
 
 _Item = TypeVar("_Item")
 
 
 class Gate(Generic[_Item]):
-    """Which of some things can match a text.
+    """Which of some things can match a text. Thread-safe.
 
     Args:
-        items: Things with the RE2 patterns one of which matches wherever they do; None: not known.
+        items: Things with the patterns one of which matches wherever they do; None: not known.
     """
 
-    def __init__(self, items: Iterable[tuple[_Item, list[str] | None]]) -> None:
-        options = re2.Options()
-        options.max_mem = _MAX_MEM
-        options.log_errors = False
-        options.never_capture = True
-        self._set = re2.Set.SearchSet(options)
-        self._all: list[_Item] = []
-        self._always: list[_Item] = []
-        self._owner: list[_Item] = []
-        for item, patterns in items:
-            self._add(item, patterns)
-        self._set.Compile()
+    def __init__(self, items: Iterable[tuple[_Item, Iterable[Loose] | None]]) -> None:
+        self._items = [(item, None if found is None else list(found)) for item, found in items]
+        self._all = [item for item, _ in self._items]
+        self._always = [item for item, patterns in self._items if patterns is None]
 
     def select(self, text: str) -> list[_Item]:
         """The things that may match; the others certainly do not."""
-        if not text.isascii() and _ODD_CASE.search(text):
+        if text.isascii():
+            return self._selected(self._plain, text.encode())
+        if _ODD_CASE.search(text):
             return self._all
         # Lone surrogates have no UTF-8 form, and no pattern asks for one.
-        found = self._set.Match(text.encode("utf-8", "replace")) if self._owner else None
+        return self._selected(self._wide, text.encode("utf-8", "replace"))
+
+    def _selected(self, owned: _Set[_Item], data: bytes) -> list[_Item]:
+        found = owned.patterns.Match(data) if owned.owners else None
         if not found:
             return self._always
         # By identity: to hash a thing that holds a compiled pattern takes longer than the search.
-        chosen = {id(one): one for one in map(self._owner.__getitem__, found)}
+        chosen = {id(one): one for one in map(owned.owners.__getitem__, found)}
         return [*self._always, *chosen.values()]
 
-    def _add(self, item: _Item, patterns: list[str] | None) -> None:
-        self._all.append(item)
-        if patterns is None:
-            self._always.append(item)
-            return
-        for pattern in patterns:
-            self._set.Add(pattern)
-            self._owner.append(item)
+    @cached_property
+    def _plain(self) -> _Set[_Item]:
+        return _Set([(item, [one.plain for one in loose or ()]) for item, loose in self._items])
+
+    @cached_property
+    def _wide(self) -> _Set[_Item]:
+        return _Set([(item, [one.wide for one in loose or ()]) for item, loose in self._items])
 
 
-def gates_of(recognizer: EntityRecognizer) -> list[str] | None:
-    """RE2 patterns one of which matches wherever the recognizer finds something; None: not known."""
+class _Set(Generic[_Item]):
+    """Patterns in one automaton, and whose each of them is."""
+
+    def __init__(self, items: Iterable[tuple[_Item, list[str]]]) -> None:
+        options = quiet_options()
+        options.max_mem = _MAX_MEM
+        self.patterns = re2.Set.SearchSet(options)
+        self.owners: list[_Item] = []
+        for item, patterns in items:
+            for pattern in patterns:
+                self.patterns.Add(pattern)
+                self.owners.append(item)
+        self.patterns.Compile()
+
+
+def quiet_options() -> re2.Options:
+    """Options of RE2 for patterns that only say where: no groups, no lines on stderr."""
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    return options
+
+
+def gates_of(recognizer: EntityRecognizer) -> list[Loose] | None:
+    """Patterns one of which matches wherever the recognizer finds something; None: not known."""
     own = getattr(recognizer, "gates", None)
     if own is not None:
-        return list(own)
+        return [Loose(gate, gate) for gate in own]
     patterns = cast("list[Pattern]", getattr(recognizer, "patterns", None) or [])
     flags = int(getattr(recognizer, "global_regex_flags", 0) or 0)
-    loose = [loosened(str(pattern.regex), fold=bool(flags & re.IGNORECASE)) for pattern in patterns]
+    loose = [loose_of(str(one.regex), fold=bool(flags & re.IGNORECASE)) for one in patterns]
     known = [pattern for pattern in loose if pattern is not None]
     return known if known and len(known) == len(loose) else None
 
 
-def loosened(pattern: str, *, fold: bool) -> str | None:
+def loose_of(pattern: str, *, fold: bool) -> Loose | None:
+    """Both forms of a pattern for RE2; None when there is none."""
+    wide, plain = loosened(pattern, fold=fold), loosened(pattern, fold=fold, plain=True)
+    return None if wide is None or plain is None else Loose(wide, plain)
+
+
+def words_gate(words: Iterable[str]) -> Loose:
+    """Patterns that match wherever one of some words stands in any case, parts of words included."""
+    gate = "(?i)" + "|".join(re2.escape(word) for word in words)
+    return Loose(gate, gate)
+
+
+def loosened(pattern: str, *, fold: bool, plain: bool = False) -> str | None:
     r"""A pattern for RE2 that matches wherever `pattern` does; None when there is none.
+
+    Args:
+        pattern: For Python's engine, or Presidio's.
+        fold: Whether the case of letters does not matter.
+        plain: Only texts in ASCII are searched.
 
     Example:
         >>> loosened(r"(?<!x)[0-9]{2}([:-])a\1b", fold=False)
         '(?s)[0-9]{2}([:-])a([:-])b'
     """
+    loosener = (_PlainLoosener if plain else _Loosener)(pattern)
     try:
-        loose = ("(?is)" if fold else "(?s)") + _Loosener(pattern).run()
-        options = re2.Options()
-        options.log_errors = False
-        re2.compile(loose, options)
+        loose = ("(?is)" if fold else "(?s)") + loosener.run()
+        re2.compile(loose, quiet_options())
     except (ValueError, re2.error):
         return None
     return loose
@@ -112,6 +161,9 @@ def loosened(pattern: str, *, fold: bool) -> str | None:
 
 class _Loosener:
     """Reads one pattern from left to right."""
+
+    inside: Mapping[str, str] = _INSIDE
+    """What the classes of characters hold."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -150,8 +202,8 @@ class _Loosener:
             self._at += 2
         elif char.isdigit() and char != "0":
             self._put(self._groups[int(char)], 2)
-        elif char in _INSIDE:
-            self._put(f"[{_INSIDE[char]}]", 2)
+        elif char in self.inside:
+            self._put(f"[{self.inside[char]}]", 2)
         elif char in ("D", "W", "S"):
             self._put(_ANYTHING, 2)
         else:
@@ -164,8 +216,7 @@ class _Loosener:
         if re.search(r"\\[DWS]", body) or (body.startswith("^") and re.search(r"\\[dws]", body)):
             self._put(_ANYTHING, width)
         else:
-            wide = re.sub(r"\\([dws])", lambda m: _INSIDE[m[1]], body)
-            self._put(f"[{wide}]", width)
+            self._put(f"[{_spelt(body, self.inside)}]", width)
 
     def _enter(self) -> None:
         rest = self._pattern[self._at :]
@@ -185,6 +236,33 @@ class _Loosener:
         self._put(")", 1)
         if number:
             self._groups[number] = "".join(self._out[start:])
+
+
+class _PlainLoosener(_Loosener):
+    """The same for texts in ASCII: word boundaries stay, and classes hold ASCII."""
+
+    inside = _PLAIN
+
+    def _escape(self) -> None:
+        char = self._pattern[self._at + 1 : self._at + 2]
+        if char in ("b", "B"):
+            self._put("\\" + char, 2)
+        elif char in ("D", "W", "S"):
+            self._put(f"[^{_PLAIN_NOT[char.lower()]}]", 2)
+        else:
+            super()._escape()
+
+    def _class(self) -> None:
+        end = class_end(self._pattern, self._at)
+        body = self._pattern[self._at + 1 : end]
+        if body.startswith("^") and not re.search(r"\\[DWS]", body):
+            self._put(f"[{_spelt(body, _PLAIN_NOT)}]", end + 1 - self._at)
+        else:
+            super()._class()
+
+
+def _spelt(body: str, inside: Mapping[str, str]) -> str:
+    return re.sub(r"\\([dws])", lambda m: inside[m[1]], body)
 
 
 def class_end(pattern: str, start: int) -> int:

@@ -24,7 +24,7 @@ from itertools import dropwhile, takewhile
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
-from hauberk_pii._gate import Gate, loosened
+from hauberk_pii._gate import Gate, Loose, loosened
 from hauberk_pii._results import result_of
 from hauberk_pii._words import COMMON, NEVER_FIRST, ORGANISATION, PARTICLES
 
@@ -133,7 +133,7 @@ _RULES = tuple(
 )
 # What a name can start with: RE2 knows other upper-case letters than Python.
 _STARTS = rf"(?:[A-Z\x{{80}}-\x{{10FFFF}}]|(?:{'|'.join(sorted(PARTICLES))})[ \t])"
-_GATE = Gate(((rule, pattern), [rule.gate]) for rule, pattern in _RULES)
+_GATE = Gate(((rule, pattern), [Loose(rule.gate, rule.gate)]) for rule, pattern in _RULES)
 _ADDRESS = re.compile(r"<[^<>\s@]{1,64}@")
 _OWNER = re.compile(rf"(?<!\w){_NAME}[\"']?[ \t]{{0,3}}\Z")
 

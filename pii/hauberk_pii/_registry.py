@@ -6,7 +6,6 @@ Rules:
 * Each is bounded: where it would take too long, the text is refused.
 * National recognizers of the text's language are known beside the English and general ones.
 """
-# ruff: noqa: ARG002 - Presidio asks for these parameters
 
 from __future__ import annotations
 
@@ -16,17 +15,12 @@ from functools import cache
 from typing import Any
 
 from presidio_analyzer import (
-    AnalyzerEngine,
     EntityRecognizer,
     PatternRecognizer,
-    RecognizerRegistry,
-    RecognizerResult,
     predefined_recognizers,
 )
 
-from hauberk import PolicyError
 from hauberk_pii._bounds import BoundedIbanRecognizer, bound
-from hauberk_pii._engine import BlankEngine, WindowedEnhancer
 from hauberk_pii._names import StructuredNameRecognizer
 from hauberk_pii._phone import WindowedPhoneRecognizer
 from hauberk_pii._recognizers import (
@@ -109,38 +103,3 @@ def _built(kind: type[EntityRecognizer], language: str) -> EntityRecognizer:
     recognizer: EntityRecognizer = make(supported_language=language)
     bound(recognizer)
     return recognizer
-
-
-class _Nothing(EntityRecognizer):
-    """Finds nothing. Keeps Presidio from filling an empty registry with its defaults."""
-
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any) -> list[RecognizerResult]:
-        """Nothing."""
-        return []
-
-
-@cache
-def empty_engine(language: str) -> tuple[AnalyzerEngine, BlankEngine]:
-    """Presidio's engine without recognizers of its own: they are handed in for each text.
-
-    Raises:
-        PolicyError: There is no tokenizer for the language.
-    """
-    nlp = BlankEngine(language)
-    try:
-        nlp.load()
-    except ValueError as error:
-        raise PolicyError(
-            str(error), field="pii.language", remedy="Use an ISO 639-1 code."
-        ) from None
-    nothing = _Nothing(supported_entities=["NOTHING"], supported_language=language)
-    engine = AnalyzerEngine(
-        registry=RecognizerRegistry(recognizers=[nothing], supported_languages=[language]),
-        nlp_engine=nlp,
-        supported_languages=[language],
-        context_aware_enhancer=WindowedEnhancer(),
-    )
-    return engine, nlp
