@@ -4,7 +4,8 @@ Rules:
 * A number needs seven digits, with at most four signs between two of them. Presidio takes every
   German post code for a phone number.
 * A candidate is parsed for a region only if its digits are a national number there, after prefixes
-  that parsing takes away. This loses nothing: parsing adds none.
+  that parsing takes away, and with the prefix that they need there. This loses nothing: parsing adds
+  none, and a number without a prefix that is always written is none.
 * libphonenumber gives up on a text after 65,535 tries and reports nothing more. Here it does not:
   candidates are bounded, so a text costs time in proportion to its length.
 """
@@ -14,12 +15,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 import phonenumbers
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
+import re2  # type: ignore[import-untyped]  # it ships no types
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberFormat, PhoneMetadata
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
@@ -69,9 +71,9 @@ class WindowedPhoneRecognizer(PhoneRecognizer):
 
     def _numbers(self, text: str) -> set[tuple[int, int]]:
         """Numbers of all regions in a run."""
-        run = _Run(text)
+        run = _Run(text, _regions(tuple(self.supported_regions)))
         found: set[tuple[int, int]] = set()
-        for region in self.supported_regions:
+        for region in run.regions():
             found |= set(run.numbers(region))
             if len(found) == 1:
                 ((start, end),) = found
@@ -87,8 +89,8 @@ class _Group(NamedTuple):
 
     start: int
     text: str
-    digits: str | None
-    """Its digits; None when the parser must say what they are."""
+    regions: Sequence[str]
+    """Where it may be one."""
 
 
 class _Run:
@@ -97,24 +99,32 @@ class _Run:
     The steps are those of `PhoneNumberMatcher` (phonenumbers 9), which judges each number still.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, known: _Regions) -> None:
         self._text = text
+        self._known = known
         self._judge = phonenumbers.PhoneNumberMatcher(
             text, None, leniency=phonenumbers.Leniency.VALID, max_tries=sys.maxsize
         )
         self._candidates: dict[int, tuple[int, list[_Group]] | None] = {}
 
+    def regions(self) -> list[str]:
+        """Regions in which anything may be a number, in their order."""
+        # While nothing is a number, each candidate begins where the one before it ends.
+        wanted: set[str] = set()
+        at = 0
+        while (candidate := self._candidate(at)) is not None:
+            at, groups = candidate
+            wanted.update(*(group.regions for group in groups))
+        return [region for region in self._known.names if region in wanted]
+
     def numbers(self, region: str) -> Iterator[tuple[int, int]]:
         """Where numbers are that are valid when they are dialled in a region."""
-        national, abroad = _national(region)
         self._judge.preferred_region = region
         at = 0
         while (candidate := self._candidate(at)) is not None:
             at, groups = candidate
-            for start, text, digits in groups:
-                if digits is not None and not (national.match(digits) or abroad.match(digits)):
-                    continue
-                if self._judge._parse_and_verify(text, start) is not None:
+            for start, text, regions in groups:
+                if region in regions and self._judge._parse_and_verify(text, start) is not None:
                     at = start + len(text)
                     yield start, at
                     break
@@ -131,10 +141,12 @@ class _Run:
             return None
         start = match.start()
         candidate = _cut(match[0], steps._SECOND_NUMBER_START_PATTERN)
-        return start + len(candidate), [
-            _Group(start + offset, text, _digits_of(text))
+        groups = (
+            _Group(start + offset, text, self._known.of(text))
             for offset, text in self._groups(candidate, start)
-            if self._may_stand(text, start + offset)
+        )
+        return start + len(candidate), [
+            group for group in groups if group.regions and self._may_stand(group.text, group.start)
         ]
 
     def _groups(self, candidate: str, start: int) -> Iterator[tuple[int, str]]:
@@ -188,26 +200,94 @@ def may_be_number(candidate: str, region: str) -> bool:
         >>> may_be_number("2024-118", "US"), may_be_number("212-555-0123", "US")
         (False, True)
     """
-    digits = _digits_of(candidate)
-    national, abroad = _national(region)
-    return digits is None or bool(national.match(digits) or abroad.match(digits))
+    return bool(_regions((region,)).of(candidate))
+
+
+class _Regions:
+    """In which of some regions a candidate can be a number."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        options = re2.Options()
+        options.log_errors = False
+        self._set = re2.Set.FullMatchSet(options)
+        self._owner: list[str] = []
+        for name in names:
+            for pattern in _national(name):
+                self._set.Add(pattern)
+                self._owner.append(name)
+        self._set.Compile()
+
+    def of(self, candidate: str) -> Sequence[str]:
+        """The regions."""
+        digits = _digits_of(candidate)
+        if digits is None:
+            return self.names
+        found = set(map(self._owner.__getitem__, self._set.Match(digits.encode()) or ()))
+        return [name for name in found if not _lacks_prefix(name, digits)]
+
+
+_regions = cache(_Regions)
 
 
 @cache
-def _national(region: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _national(region: str) -> tuple[str, ...]:
     """National numbers with what may go before them, and how calls to other countries begin."""
-    own = PhoneMetadata.metadata_for_region(region)
-    shared = COUNTRY_CODE_TO_REGION_CODE.get(own.country_code or 0, ()) if own else ()
-    known = [m for m in map(PhoneMetadata.metadata_for_region, shared) if m is not None]
+    own, known = _plan(region)
     patterns = [pattern for metadata in known for pattern in _kinds(metadata)]
     # Parsing knows the rules of the region, and of the one that is first for its country code.
     if own is None or not known or not (_only_shortens(own) and _only_shortens(known[0])):
-        return _ANY, _ANY
+        return (_ANY,)
     before = _stripped(own, known[0])
     return (
-        re.compile(rf"{before}(?:{'|'.join(patterns)})\Z", re.ASCII),
+        rf"{before}(?:{'|'.join(patterns)})",
         # What is taken for a call abroad goes on with a country code, which never begins with 0.
-        re.compile(rf"(?:{own.international_prefix})[1-9]\d{{{_SHORTEST - 1},}}\Z"),
+        rf"(?:{own.international_prefix})[1-9][0-9]{{{_SHORTEST - 1},}}",
+    )
+
+
+def _plan(region: str) -> tuple[PhoneMetadata | None, list[PhoneMetadata]]:
+    """The rules of a region, and those of all regions that share its country code."""
+    own = PhoneMetadata.metadata_for_region(region)
+    shared = COUNTRY_CODE_TO_REGION_CODE.get(own.country_code or 0, ()) if own else ()
+    return own, [m for m in map(PhoneMetadata.metadata_for_region, shared) if m is not None]
+
+
+def _lacks_prefix(region: str, digits: str) -> bool:
+    """Whether digits are no number because one is never written without a prefix that they lack."""
+    match = _lacking(region).match(digits)
+    return match is not None and (match.lastgroup or "").startswith("lacks")
+
+
+@cache
+def _lacking(region: str) -> re.Pattern[str]:
+    """What parsing takes nothing from, with a group `lacksN` where it is written after a prefix.
+
+    As `_is_national_prefix_present_if_required` of libphonenumber decides it.
+    """
+    own, known = _plan(region)
+    if own is None or not known:
+        return _NEVER
+    before = (
+        str(own.country_code),
+        own.international_prefix,
+        own.national_prefix_for_parsing,
+        known[0].national_prefix_for_parsing,
+    )
+    formats = "|".join(
+        rf"(?={form.leading_digits_pattern[-1] if form.leading_digits_pattern else ''})"
+        rf"(?:{form.pattern})\Z(?P<{'lacks' if _needs_prefix(form) else 'free'}{number}>)"
+        for number, form in enumerate(known[0].number_format)
+    )
+    return re.compile(rf"(?!{'|'.join(one for one in before if one)})(?:{formats})")
+
+
+def _needs_prefix(form: NumberFormat) -> bool:
+    rule = form.national_prefix_formatting_rule
+    return bool(
+        rule
+        and not form.national_prefix_optional_when_formatting
+        and not steps._formatting_rule_has_first_group_only(rule)
     )
 
 
@@ -247,4 +327,5 @@ def _only_shortens(metadata: PhoneMetadata) -> bool:
 
 _PLAIN = re.compile(r"[0-9()\[\]\-./ \u00a0]*")
 _NO_DIGIT = re.compile(r"\D+")
-_ANY = re.compile("")
+_ANY = "[0-9]*"
+_NEVER = re.compile(r"(?!)")
