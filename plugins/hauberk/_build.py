@@ -31,9 +31,11 @@ def build_plugins(policy: Policy) -> Iterator[Plugin]:
 
         yield BudgetPlugin(policy.budget)
     if policy.injection is not False:
-        from hauberk.injection import InjectionPlugin  # noqa: PLC0415
+        from hauberk.injection import InjectionPlugin, SpotlightPlugin  # noqa: PLC0415
 
         yield InjectionPlugin(policy.injection)
+        if SpotlightPlugin.is_wanted(policy.injection):
+            yield SpotlightPlugin(policy.injection)
     if policy.pii is not False:
         yield _builder("pii", source=policy.name)(policy.pii)
     for extra in policy.plugins:

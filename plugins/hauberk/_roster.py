@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from hauberk._check import place_of
 from hauberk.events import Event, Stage
 from hauberk.plugin import (
+    ApprovedPlugin,
     AsyncPlugin,
     ExplainingPlugin,
     FailurePlugin,
@@ -36,13 +37,14 @@ _EXTRA = "*"
 """Place of plugins that are not built in."""
 
 _ORDER: Mapping[Stage, tuple[str, ...]] = {
-    # Capabilities read what the model will read: after screening, and in clear.
-    Stage.PROMPT: ("budget", "injection", "capabilities", _EXTRA, "pii"),
-    Stage.COMPLETION: ("budget", "injection", "pii", _EXTRA),
+    # Capabilities read what the model will read: after screening, and in clear. Marks come last: a
+    # text with marks in it is no text for anybody else.
+    Stage.PROMPT: ("budget", "injection", "capabilities", _EXTRA, "pii", "spotlight"),
+    Stage.COMPLETION: ("budget", "spotlight", "injection", "pii", _EXTRA),
     # Real values first: rules judge what the tool will really get.
-    Stage.TOOL_CALL: ("pii", "capabilities", _EXTRA, "budget"),
+    Stage.TOOL_CALL: ("spotlight", "injection", "pii", "capabilities", _EXTRA, "budget"),
     Stage.TOOL_RESULT: ("budget", "injection", "capabilities", _EXTRA, "pii"),
-    Stage.RETRIEVAL: ("injection", "capabilities", _EXTRA, "pii"),
+    Stage.RETRIEVAL: ("injection", "capabilities", _EXTRA, "pii", "spotlight"),
     Stage.INGEST: ("injection", _EXTRA, "pii"),
 }
 
@@ -66,6 +68,7 @@ class Roster:
         )
         """Those for completions; None for one that cannot rewrite in pieces."""
         self._releasing = tuple(p for p in self.all if isinstance(p, ReleasingPlugin))
+        self._asking = tuple(p for p in self.all if isinstance(p, ApprovedPlugin))
         self._minimising = tuple(p for p in self.all if isinstance(p, MinimisingPlugin))
         self._watching_failures = tuple(p for p in self.all if isinstance(p, FailurePlugin))
 
@@ -76,6 +79,14 @@ class Roster:
                 plugin.release(event)
             except Exception as error:  # noqa: BLE001 - the rest must be released all the same
                 _log.error("%s could not release: %s", plugin.name, place_of(error))
+
+    def approved(self, event: Event) -> None:
+        """Tell all that ask about texts that a person let `event` through."""
+        for plugin in self._asking:
+            try:
+                plugin.approved(event)
+            except Exception as error:  # noqa: BLE001 - then it asks again
+                _log.error("%s could not note an approval: %s", plugin.name, place_of(error))
 
     def failed(self, event: Event) -> None:
         """Tell all that want to know that the tool of `event` failed."""

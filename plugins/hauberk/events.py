@@ -74,7 +74,7 @@ class Segment:
     text: str = field(repr=False)
     """The text itself. Kept out of the repr."""
     origin: str
-    """`user`, `developer`, `model`, `tool:NAME` or `document:ID`."""
+    """`user`, `developer`, `model`, `tool:NAME`, `document:ID` or `memory:NAME`."""
     trust: Trust = Trust.UNTRUSTED
     """Untrusted unless somebody says otherwise."""
     where: str = ""
@@ -121,6 +121,11 @@ class Segment:
     def from_document(cls, ident: str, text: str, *, where: str = "") -> Segment:
         """A text of a retrieved or ingested document."""
         return cls(text=text, origin=f"document:{ident}", trust=Trust.UNTRUSTED, where=where)
+
+    @classmethod
+    def from_memory(cls, name: str, text: str, *, where: str = "") -> Segment:
+        """A text that comes back from a memory: a note or a fact of an earlier conversation."""
+        return cls(text=text, origin=f"memory:{name}", trust=Trust.UNTRUSTED, where=where)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

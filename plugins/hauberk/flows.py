@@ -191,7 +191,9 @@ def run_tool(
         event: The tool call, with its final arguments.
         call: Runs the tool with the arguments as they may be used.
         codec: Reads and writes the tool's result.
-        ask: The framework's own way to ask a person, where it has one.
+        ask: The framework's own way to ask a person, where it has one. About the call only: a framework
+            that leaves a run to ask runs the tool again when it comes back, so about a result the
+            application's approver is asked.
 
     Returns:
         The result as it may be seen, or `Refused`.
@@ -214,7 +216,7 @@ def run_tool(
         if isinstance(read, Refused):
             return read
         value, done = read
-        return _result(guard, value, done, guard.check(done), codec)
+        return _result(guard, value, done, guard.decide(done)[1], codec)
 
 
 async def arun_tool(
@@ -244,7 +246,7 @@ async def arun_tool(
         if isinstance(read, Refused):
             return read
         value, done = read
-        return _result(guard, value, done, await guard.acheck(done), codec)
+        return _result(guard, value, done, (await guard.adecide(done))[1], codec)
 
 
 def refused(event: Event, decision: Decision) -> Refused:

@@ -240,6 +240,7 @@ class Guard:
             if isinstance(answer, Grant):
                 event = event.rewritten(None, answer.arguments)
                 decision = self.check(event, grant=answer)
+                self._roster.approved(event)
             else:
                 decision = self._unanswered(event, decision, answer)
         return decision.apply(event), decision
@@ -252,6 +253,7 @@ class Guard:
             if isinstance(answer, Grant):
                 event = event.rewritten(None, answer.arguments)
                 decision = await self.acheck(event, grant=answer)
+                self._roster.approved(event)
             else:
                 decision = self._unanswered(event, decision, answer)
         return decision.apply(event), decision

@@ -83,6 +83,15 @@ class FailurePlugin(Plugin, Protocol):
 
 
 @runtime_checkable
+class ApprovedPlugin(Plugin, Protocol):
+    """A plugin that asks about texts, and need not ask about the same one again."""
+
+    def approved(self, event: Event) -> None:
+        """A person was asked about `event`, as it came, and let it through. Never raises."""
+        ...
+
+
+@runtime_checkable
 class ExplainingPlugin(Plugin, Protocol):
     """A plugin that can say why it decides on a tool call as it does."""
 

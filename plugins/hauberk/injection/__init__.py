@@ -2,5 +2,6 @@
 
 from hauberk.injection._explain import Explained, explain
 from hauberk.injection._plugin import InjectionPlugin
+from hauberk.injection._spotlight import SpotlightPlugin
 
-__all__ = ["Explained", "InjectionPlugin", "explain"]
+__all__ = ["Explained", "InjectionPlugin", "SpotlightPlugin", "explain"]

@@ -23,6 +23,9 @@ from hauberk.policy import Levels, OnError
 CLASSIFIER = "inj.classifier"
 """Rule id of what the classifier finds."""
 
+DETECTOR = "inj.detector."
+"""Beginning of the rule ids of what bigger detectors find."""
+
 _CATEGORY = {Channel.USER: "prompt-injection", Channel.DATA: "indirect-injection"}
 
 
@@ -84,7 +87,7 @@ class Suspect:
             return
         place = (self.reading.start, self.reading.end)
         self.reading = Reading(answer, *(place if any(place) else (0, len(self.text))))
-        self.levels, self.by = layer.levels, f"inj.detector.{layer.name}"
+        self.levels, self.by = layer.levels, f"{DETECTOR}{layer.name}"
 
     def _own(self) -> Iterator[Finding]:
         severity = self.levels.severity(self.reading.score) if self.levels else None
@@ -140,7 +143,7 @@ def _batches(suspects: Sequence[Suspect], layers: Sequence[Layer]) -> Iterator[B
 
 def _failed(layer: Layer, failure: Failure, *, refused: bool) -> Finding:
     return Finding(
-        rule=f"inj.detector.{layer.name}.failed",
+        rule=f"{DETECTOR}{layer.name}.failed",
         category="error",
         severity=Severity.HIGH if refused else Severity.INFO,
         explanation=f"the detector {layer.name} {failure.problem}"

@@ -24,6 +24,9 @@ application holds most of these texts itself; past this, all is analysed anew.""
 MAX_CALLS = 256
 """Prompts of one session whose links are remembered until they are answered."""
 
+MAX_APPROVED = 1000
+"""Texts of one session that a person let through and need not be asked about again."""
+
 MAX_LINKS = 1000
 """Links remembered of one prompt. Others than these may not be repeated."""
 
@@ -39,6 +42,8 @@ class Memory:
         comes again at each turn costs a look-up for each text."""
         self.linkless: set[str] = set()
         """Texts of the application's own that hold no link."""
+        self._rests: dict[tuple[str, str], str] = {}
+        self._approved: OrderedDict[str, None] = OrderedDict()
         self._quiet: list[Segment | None] = []
         self._chars = 0
 
@@ -71,10 +76,31 @@ class Memory:
             if self._fits(text):
                 self.linkless.add(text)
 
+    def rest(self, kind: str, text: str) -> str | None:
+        """What is left of a quarantined text, if it was quarantined before."""
+        return self._rests.get((kind, text))
+
+    def put_rest(self, kind: str, text: str, rest: str) -> None:
+        """Keep it."""
+        with self._lock:
+            if self._fits(text):
+                self._rests[kind, text] = rest
+
+    def approve(self, texts: Iterable[str]) -> None:
+        """A person was asked about these texts, and let them through."""
+        with self._lock:
+            self._approved.update(dict.fromkeys(texts))
+            while len(self._approved) > MAX_APPROVED:
+                self._approved.popitem(last=False)
+
+    def is_approved(self, text: str) -> bool:
+        """Whether a person let a text through."""
+        return text in self._approved
+
     def _fits(self, text: str) -> bool:
         self._chars += len(text)
         if self._chars > MAX_VERDICT_CHARS:
-            self.verdicts, self.linkless = {}, set()
+            self.verdicts, self.linkless, self._rests = {}, set(), {}
             self._chars = len(text)
         return self._chars <= MAX_VERDICT_CHARS
 

@@ -3,8 +3,7 @@
 Rules:
 * Texts of users, tools and documents are screened, each as the policy says for its origin; the
   developer's and the model's own are not.
-* `block` refuses and ends the session; `quarantine` puts a notice in the text's place; `flag` only
-  records. A text that passes a bound is refused, whatever the action.
+* What happens then is in `_actions`. A text that passes a bound is refused, whatever the action.
 * Each text is analysed once per session: verdicts are kept by text and kind of origin, within a bound.
 * Rules first, then the classifier, then bigger detectors, each only where the one before is not
   certain. A text that a detector failed on is refused (or passed on, where the policy says so) and is
@@ -16,13 +15,13 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from hauberk.decisions import Decision
 from hauberk.events import Event, Stage
-from hauberk.injection._actions import Found, decide
+from hauberk.injection._actions import Actions, Found
 from hauberk.injection._cascade import Suspect, asettle, settle
 from hauberk.injection._exfiltration import LinkFilter
 from hauberk.injection._links import LinkScreen, is_linkless
@@ -33,8 +32,10 @@ from hauberk.injection._rules import RulePack
 from hauberk.injection._screen import CLEAR, Verdict, screen, too_long
 from hauberk.injection.detectors import AsyncDetector, Detector, Layer, load_layers
 from hauberk.policy import InjectionPolicy, Levels, Screen, ScreenAction
+from hauberk.references import References
 
 _PASS = Decision.allow()
+_OUTGOING = frozenset((Stage.COMPLETION, Stage.TOOL_CALL))
 _NONE: dict[str, Verdict] = {}
 
 
@@ -91,29 +92,42 @@ class InjectionPlugin:
         self._classifier = None if policy.classifier is False else _load_classifier()
         more = (d if isinstance(d, Layer) else Layer(detector=d) for d in detectors)
         self._layers: Sequence[Layer] = (*load_layers(policy.detectors), *more)
-        screens = {"user": policy.user, "tool": policy.tool, "document": policy.document}
-        self._screens = {k: s for k, s in screens.items() if s.action is not ScreenAction.OFF}
+        read: dict[str, Screen] = {"user": policy.user, **policy.text_screens()}
+        self._screens = _switched_on(read)
+        self._at_ingest = _switched_on({**read, "document": policy.ingest, "memory": policy.ingest})
+        if ScreenAction.HIDE in {how.action for how in read.values()}:
+            self.stages = self.stages | {Stage.TOOL_CALL}
         self._links = LinkScreen(policy)
 
     def inspect(self, event: Event) -> Decision:
         """Decide on one event."""
         memory = event.session.state(self, Memory)
-        if event.stage is Stage.COMPLETION:
-            return self._links.inspect(event, memory)
+        if event.stage in _OUTGOING:
+            return self._sent(event, memory)
         work = self._screened(event, memory)
         if work.open:
             settle([suspect for _, _, suspect in work.open], self._layers)
-        return _concluded(event, memory, work)
+        return self._concluded(event, memory, work)
 
     async def ainspect(self, event: Event) -> Decision:
         """The same decision; detectors are awaited."""
         memory = event.session.state(self, Memory)
-        if event.stage is Stage.COMPLETION:
-            return self._links.inspect(event, memory)
+        if event.stage in _OUTGOING:
+            return self._sent(event, memory)
         work = self._screened(event, memory)
         if work.open:
             await asettle([suspect for _, _, suspect in work.open], self._layers)
-        return _concluded(event, memory, work)
+        return self._concluded(event, memory, work)
+
+    def approved(self, event: Event) -> None:
+        """A person was asked about this event, and let it through."""
+        event.session.state(self, Memory).approve(segment.text for segment in event.segments)
+
+    def _sent(self, event: Event, memory: Memory) -> Decision:
+        """Judge what leaves: an answer, or a tool call."""
+        if event.stage is Stage.COMPLETION:
+            return self._links.inspect(event, memory)
+        return _revealed(event)
 
     def _screened(self, event: Event, memory: Memory) -> _Work:
         if event.stage is not Stage.PROMPT:
@@ -131,13 +145,14 @@ class InjectionPlugin:
     def _screened_at(self, places: Iterable[int], event: Event, memory: Memory) -> _Work:
         work = _Work([], [])
         verdicts = memory.verdicts
+        screens = self._at_ingest if event.stage is Stage.INGEST else self._screens
         for index in places:
             segment = event.segments[index]
             kind = segment.origin.partition(":")[0]
             verdict = verdicts.get(kind, _NONE).get(segment.text)
             if verdict is CLEAR:
                 continue
-            how = self._screens.get(kind)
+            how = screens.get(kind)
             if how is None or not segment.text:
                 continue
             if verdict is not None:
@@ -153,6 +168,21 @@ class InjectionPlugin:
                 work.found.append((index, how, verdict))
         return work
 
+    def _concluded(self, event: Event, memory: Memory, work: _Work) -> Decision:
+        for index, how, suspect in work.open:
+            verdict = suspect.verdict()
+            if not suspect.failures:
+                memory.put(event.segments[index].kind, suspect.text, verdict)
+            if verdict is not CLEAR:
+                work.found.append((index, how, verdict))
+        if not work.found:
+            return _PASS
+        return Actions(memory, self._again).decide(event, sorted(work.found, key=_by_place))
+
+    def _again(self, kind: str, text: str) -> Verdict:
+        """What is found in what is left of a text. Bigger detectors are not asked again."""
+        return self._suspect(kind, text).verdict()
+
     def open_stream(self, event: Event, *, json_string: bool) -> LinkFilter | None:
         """A filter that takes links out of one streamed text; None where none are taken out."""
         if json_string:
@@ -166,7 +196,7 @@ class InjectionPlugin:
             return Suspect.of("", kind, verdict, None)
         seen = screen(
             text,
-            kind,
+            "document" if kind == "memory" else kind,
             self._pack,
             max_depth=self._policy.max_decode_depth,
             classifier=self._classifier,
@@ -187,14 +217,15 @@ def _load_classifier() -> Reader:
     return load_classifier()
 
 
-def _concluded(event: Event, memory: Memory, work: _Work) -> Decision:
-    for index, how, suspect in work.open:
-        verdict = suspect.verdict()
-        if not suspect.failures:
-            memory.put(event.segments[index].kind, suspect.text, verdict)
-        if verdict is not CLEAR:
-            work.found.append((index, how, verdict))
-    return decide(event, sorted(work.found, key=_by_place)) if work.found else _PASS
+def _switched_on(screens: Mapping[str, Screen]) -> dict[str, Screen]:
+    return {kind: how for kind, how in screens.items() if how.action is not ScreenAction.OFF}
+
+
+def _revealed(event: Event) -> Decision:
+    """A tool call with the texts that were hidden from the model."""
+    arguments = event.arguments or {}
+    shown = References.of(event.session).shown(arguments)
+    return _PASS if shown is arguments else Decision.rewrite(arguments=shown)
 
 
 def _by_place(found: Found) -> int:

@@ -25,6 +25,7 @@ from hauberk.policy._injection import (
     Screen,
     ScreenAction,
     SeverityName,
+    TextScreen,
 )
 from hauberk.policy._limits import LimitsPolicy
 from hauberk.policy._load import load_policy
@@ -61,6 +62,7 @@ __all__ = [
     "ScreenAction",
     "Section",
     "SeverityName",
+    "TextScreen",
     "TimeWindow",
     "ToolRule",
     "VaultPolicy",

@@ -17,7 +17,15 @@ class ScreenAction(StrEnum):
     BLOCK = "block"
     """Refuse the event and end the session."""
     QUARANTINE = "quarantine"
-    """Replace the text by a notice; the rest goes on."""
+    """Put a notice in the place of the sentences that attack or give orders; of the whole text, where
+    they cannot be told apart."""
+    HIDE = "hide"
+    """Put a reference in the text's place: the model can pass it on to a tool, which gets the text, but
+    cannot read it."""
+    SPOTLIGHT = "spotlight"
+    """Mark the text as data, word by word, so that the model tells it from orders."""
+    ASK = "ask"
+    """A person must approve (the `approver` of the guard). Nobody there: refused."""
     FLAG = "flag"
     """Record the finding; the text goes on."""
     OFF = "off"
@@ -55,6 +63,13 @@ class Screen(Model):
     """What happens when an injection is found."""
     at: SeverityName = Severity.MEDIUM
     """Least severity for the action; findings below it only flag."""
+
+
+class TextScreen(Screen):
+    """How texts that a model is to read are screened."""
+
+    spotlight: bool = False
+    """Mark every text of this origin as data, also where nothing is found (Hines et al. 2024)."""
 
 
 Score = Annotated[float, Field(ge=0, le=1)]
@@ -143,10 +158,14 @@ class InjectionPolicy(Section):
 
     user: Screen = Screen(action=ScreenAction.BLOCK, at=Severity.HIGH)
     """What the user writes: orders are normal here, so only grave findings act."""
-    tool: Screen = Screen()
+    tool: TextScreen = TextScreen()
     """What tools return."""
-    document: Screen = Screen()
-    """What is retrieved or ingested."""
+    document: TextScreen = TextScreen()
+    """What is retrieved."""
+    memory: TextScreen = TextScreen()
+    """What comes back from a memory: notes and facts of earlier conversations."""
+    ingest: Screen = Screen()
+    """What enters an index or a memory."""
     exfiltration: Screen = Screen()
     """What the model answers: links and images that would carry data away."""
     classifier: Annotated[
@@ -165,3 +184,20 @@ class InjectionPolicy(Section):
     """Longest text that is screened, in characters. A longer one is refused unread."""
     max_decode_depth: int = Field(default=3, ge=0, le=8)
     """How many encodings inside each other are opened."""
+
+    def text_screens(self) -> dict[str, TextScreen]:
+        """How texts that are not the user's are screened, by kind of origin."""
+        return {"tool": self.tool, "document": self.document, "memory": self.memory}
+
+    @model_validator(mode="after")
+    def _actions_that_work(self) -> Self:
+        # What is marked or hidden comes back within its session; an index outlives it.
+        known = (ScreenAction.BLOCK, ScreenAction.QUARANTINE, ScreenAction.FLAG, ScreenAction.OFF)
+        for name, how, more in (
+            ("exfiltration", self.exfiltration, ()),
+            ("ingest", self.ingest, (ScreenAction.ASK,)),
+        ):
+            if how.action not in (*known, *more):
+                names = ", ".join((*known, *more))
+                raise ValueError(f"`{name}` cannot {how.action}: its action is one of {names}")
+        return self

@@ -55,8 +55,9 @@ def test_an_attack_in_data_is_replaced_by_a_notice_and_the_rest_goes_on(stage: S
     )
     first, second = texts(decision)
     assert first == "Hello."
-    assert "inj.order.instructions" in second
+    assert second.startswith("Dear team. [text withheld by security screening: ")
     assert "Ignore" not in second
+    assert "inj.order.instructions" in {finding.rule for finding in decision.findings}
     assert {finding.segment for finding in decision.findings} == {1}
 
 
@@ -314,7 +315,6 @@ def test_the_guard_refuses_everything_after_an_attack_by_the_user() -> None:
 def test_no_notice_is_ever_screened_out_itself(kind: str) -> None:
     pack = load_pack()
     categories = ", ".join(sorted(pack.categories))
-    ids = [rule.id for rule in pack.rules]
-    for named in (*ids, ", ".join(ids)):
-        notice = f"[text withheld by security screening: {categories} ({named})]"
-        assert not screen(notice, kind, pack, max_depth=3).findings
+    notice = f"[text withheld by security screening: {categories}]"
+    for text in (notice, f"<!-- {notice} -->"):
+        assert not screen(text, kind, pack, max_depth=3).findings
