@@ -131,23 +131,44 @@ _HEADLINE = 3
 
 def joint_features(words: list[Word], at: int, mode: str) -> list[str]:
     """Features of the place where a word stands: with its neighbours. `words` has edges."""
-    before, word, after = words[at - 1], words[at], words[at + 1]
-    far, next_ = words[at - 2], words[at + 2]
-    kind, left, right = word.kind, before.kind, after.kind
-    return [
+    return [*kind_features(kinds_at(words, at, mode)), *key_features(words, at)]
+
+
+Kinds = tuple[str, str, str, str, str, str]
+"""Classes of a word and its neighbours, from two before it to two after, and the mode of the line."""
+
+
+def kinds_at(words: list[Word], at: int, mode: str) -> Kinds:
+    """The classes around a word."""
+    far, left, word, right, next_ = words[at - 2 : at + 3]
+    return far.kind, left.kind, word.kind, right.kind, next_.kind, mode
+
+
+def kind_features(kinds: Kinds) -> tuple[str, ...]:
+    """Features of a place that follow from the classes of the words."""
+    far, left, kind, right, next_, mode = kinds
+    return (
         f"m{mode}{kind}",
         f"a{left} {kind}",
         f"b{kind} {right}",
         f"d{left} {kind} {right}",
-        f"e{before.key} {kind}",
-        f"f{kind} {after.key}",
-        f"g{far.key} {before.key} {kind[:1]}",
-        f"h{far.kind} {left} {kind}",
-        f"i{kind} {right} {next_.kind}",
-        f"j{before.key} {word.key}",
-        f"k{word.key} {after.key}",
-        f"n{before.key} {kind[:1]} {after.key}",
-    ]
+        f"h{far} {left} {kind}",
+        f"i{kind} {right} {next_}",
+    )
+
+
+def key_features(words: list[Word], at: int) -> tuple[str, ...]:
+    """Features of a place that follow from the words themselves."""
+    far, left, word, right = words[at - 2 : at + 2]
+    before, key, kind, after = left.key, word.key, word.kind, right.key
+    return (
+        f"e{before} {kind}",
+        f"f{kind} {after}",
+        f"g{far.key} {before} {kind[:1]}",
+        f"j{before} {key}",
+        f"k{key} {after}",
+        f"n{before} {kind[:1]} {after}",
+    )
 
 
 class Reading(NamedTuple):

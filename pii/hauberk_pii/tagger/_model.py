@@ -11,9 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import exp
+from operator import add
 from typing import NamedTuple
 
-from hauberk_pii.tagger._features import Word, joint_features, read, word_of
+from hauberk_pii.tagger._features import (
+    Kinds,
+    Word,
+    key_features,
+    kind_features,
+    kinds_at,
+    read,
+    word_of,
+)
 from hauberk_pii.tagger._words import (
     ANY_NAME,
     COMMON_SHIFT,
@@ -32,10 +41,14 @@ LANE = 24
 """Bits of one label in the sum of weights: the greatest sum there is takes 18."""
 WIDTH = LANE * len(LABELS) // 8
 """Bytes of the weights of one feature."""
-_MASK = (1 << LANE) - 1
 _SIGN = 1 << (LANE - 1)
+_RAISED = sum(_SIGN << (LANE * i) for i in range(len(LABELS)))
+"""Added to a sum, it makes each lane a number of its own that is not negative."""
+_BYTES = LANE // 8
 _MAX_WORDS = 20_000
 """Words remembered with their weights, before they are forgotten and looked up anew."""
+_MAX_KINDS = 50_000
+"""Places remembered by the classes of their words, the same way: there are some thousands."""
 
 
 class Name(NamedTuple):
@@ -56,12 +69,13 @@ def packed(weights: Mapping[str, float]) -> int:
 
 def unpacked(total: int) -> list[float]:
     """Weights by label, in the order of `LABELS`."""
-    found: list[float] = []
-    for _ in LABELS:
-        lane = ((total + _SIGN) & _MASK) - _SIGN
-        found.append(lane / SCALE)
-        total = (total - lane) >> LANE
-    return found
+    return [(int.from_bytes(lane) - _SIGN) / SCALE for lane in _lanes(total)]
+
+
+def _lanes(total: int) -> list[bytes]:
+    """A number for each label, which compare as their weights do."""
+    data = (total + _RAISED).to_bytes(WIDTH, "big")
+    return [data[at : at + _BYTES] for at in range(WIDTH - _BYTES, -1, -_BYTES)]
 
 
 class Weights:
@@ -125,6 +139,9 @@ class Tagger:
         self._weights = weights
         self._transitions = transitions
         self._words: dict[tuple[str, str], Word] = {}
+        self._kinds: dict[Kinds, int] = {}
+        self._first = weights.total(("first",))
+        self._last = weights.total(("last",))
 
     def names(self, text: str) -> Iterator[Name]:
         """Names in a text, in order, apart."""
@@ -169,18 +186,28 @@ class Tagger:
         sums = [word.sums or self._sums(word) for word in words[start : end + 4]]
         totals = [
             sums[i][0] + sums[i + 1][1] + sums[i + 2][2] + sums[i + 3][3] + sums[i + 4][4]
-            + self._weights.total(joint_features(words, start + i + 2, mode))
+            + self._joint(words, start + i + 2, mode)
             for i in range(end - start)
         ]  # fmt: skip
-        totals[0] += self._weights.total(("first",))
-        totals[-1] += self._weights.total(("last",))
+        totals[0] += self._first
+        totals[-1] += self._last
         return totals
+
+    def _joint(self, words: list[Word], at: int, mode: str) -> int:
+        """Weights of the labels of the place where a word stands."""
+        kinds = kinds_at(words, at, mode)
+        total = self._kinds.get(kinds)
+        if total is None:
+            if len(self._kinds) > _MAX_KINDS:
+                self._kinds = {}
+            total = self._kinds[kinds] = self._weights.total(kind_features(kinds))
+        return total + self._weights.total(key_features(words, at))
 
 
 def _is_none(total: int) -> bool:
     """Whether a word alone is labelled as no name."""
-    scores = unpacked(total)
-    return scores[0] >= max(scores)
+    lanes = _lanes(total)
+    return lanes[0] >= max(lanes)
 
 
 def decoded(
@@ -211,16 +238,16 @@ _LANES = {
 
 def _best(emissions: list[list[float]], transitions: list[list[float]]) -> list[int]:
     """The most likely labels of a run (Viterbi 1967)."""
-    labels = range(len(LABELS))
     best = emissions[0]
     came: list[list[int]] = []
+    steps = list(zip(*transitions, strict=True))  # for each label, from every one before it
     for scores in emissions[1:]:
         row: list[float] = []
         back: list[int] = []
-        for j in labels:
-            sums = [before + step[j] for before, step in zip(best, transitions, strict=True)]
+        for step, score in zip(steps, scores, strict=True):
+            sums = list(map(add, best, step))
             top = max(sums)
-            row.append(top + scores[j])
+            row.append(top + score)
             back.append(sums.index(top))
         best = row
         came.append(back)

@@ -14,11 +14,12 @@ import re
 _LETTER = r"[^\W\d_]"
 _INITIAL = r"[A-Z\u00c0-\u00de]\."
 _MARK = "[\u0300-\u036f]"  # accents of decomposed letters are no letters for `re`
+_LETTERS = rf"(?:{_LETTER}++|{_MARK}++)++"
 
 _TOKEN = re.compile(
     rf"""
       (?P<word>{_INITIAL}(?=\ ?{_LETTER})
-        |(?:{_LETTER}|{_MARK})(?:{_LETTER}|{_MARK}|['\u2019](?![sS](?!\w))(?={_LETTER})|-(?={_LETTER}))*+(?![\w@]|://|\.\w[\w.+\-]{{0,64}}@)
+        |{_LETTERS}(?:(?:['\u2019](?![sS](?!\w))|-)(?={_LETTER}){_LETTERS})*+(?![\w@]|://|\.\w[\w.+\-]{{0,64}}@)
       )
     | (?P<genitive>['\u2019][sS](?!\w))
     | (?P<number>\d(?:[\d.,:/\-]*\d)?(?!\w))
