@@ -108,12 +108,16 @@ class Finder:
         if not seen.text:
             return []
         found = self._in(seen)
-        for view in views(seen.text) if not self.strict else ():
+        decoded = [] if self.strict else list(self._decoded(seen))
+        return with_names(found, decoded) if decoded else found
+
+    def _decoded(self, seen: Visible) -> Iterator[Span]:
+        """What is found once encodings are undone, and only then."""
+        for view in views(seen.text):
             for span in self._in(visible(view.text)):
                 if view.news(span.start, span.end):
                     start, end = seen.back(*view.back(span.start, span.end))
-                    found.append(replace(span, start=start, end=end))
-        return found
+                    yield replace(span, start=start, end=end)
 
     def _in(self, seen: Visible) -> list[Span]:
         found = self._by_recognizers(seen)

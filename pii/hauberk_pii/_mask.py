@@ -3,6 +3,7 @@
 Rules:
 * `restored(masked(text)) == text`, for all texts, where everything hidden can be read back: what only
   looks like a pseudonym or a surrogate is masked too.
+* A JSON document in the text stays one (`_json_places`).
 * A span that touches such a likeness grows over it: neither is shown in part.
 * What was written is read once more: what reads as something else than what was written there is
   written as a plain pseudonym.
@@ -12,7 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from hauberk_pii._forms import TOKEN, Form, fitting, spelt
+from hauberk_pii._json_places import NO_DOCUMENTS, Documents, documents_of, fitted, written_as
 from hauberk_pii._pseudonyms import LITERAL
 from hauberk_pii._spans import Span
 from hauberk_pii.operators import Script, Written
@@ -44,13 +48,44 @@ def masked(text: str, spans: Iterable[Span], script: Script, write: Write) -> Ma
         StoreError: The vault is full or cannot be reached.
         BlockedTypeError: The policy lets no text through that holds a value of this type.
     """
-    hidden = _with_likenesses(text, spans, script)
-    done = write([Value(span.type, text[span.start : span.end]) for span in hidden])
-    draft = _Draft(text, hidden, done)
+    found = list(spans)
+    likenesses = [Span(m.start, m.end, LITERAL, 0.0) for m in script.likenesses(text)]
+    documents = documents_of(text) if found or likenesses else NO_DOCUMENTS
+    fill = partial(_filled, text, documents, write)
+    hidden = _grown([*fitted(text, found, documents), *likenesses])
+    draft = _Draft(text, hidden, fill(hidden))
     while script.version and not draft.reads_as_written(script):
         # Each turn turns a surrogate into a pseudonym or hides a likeness: it comes to an end.
-        draft = draft.mended(script, write)
+        draft = draft.mended(script, fill)
     return Masked(draft.text, tuple(draft.hidden))
+
+
+def values_of(text: str, spans: Iterable[Span]) -> list[Value]:
+    """The values that `masked` remembers for spans that do not overlap."""
+    found = list(spans)
+    documents = documents_of(text) if found else NO_DOCUMENTS
+    hidden = fitted(text, found, documents)
+    return [Value(span.type, written_as(text, span, documents)[1]) for span in hidden]
+
+
+Fill = Callable[[Sequence[Span]], list[Written]]
+"""What stands for some spans, in the form of their places."""
+
+
+def _filled(text: str, documents: Documents, write: Write, hidden: Sequence[Span]) -> list[Written]:
+    formed = [written_as(text, span, documents) for span in hidden]
+    values = [Value(span.type, text_) for span, (_, text_) in zip(hidden, formed, strict=True)]
+    return [_in_form(one, form) for one, (form, _) in zip(write(values), formed, strict=True)]
+
+
+def _in_form(one: Written, form: Form) -> Written:
+    if form is Form.PLAIN:
+        return one
+    if one.name is None:
+        return Written(fitting(one.text, form), None)
+    if form is Form.TOKEN and one.text != one.name and TOKEN.fullmatch(one.text):
+        return one  # a surrogate that is a number too
+    return Written(spelt(one.name, form), one.name)
 
 
 class _Draft:
@@ -76,21 +111,22 @@ class _Draft:
         """Whether what can be read back is exactly what was written to be."""
         return self._meant() == self._read(script)
 
-    def mended(self, script: Script, write: Write) -> _Draft:
+    def mended(self, script: Script, fill: Fill) -> _Draft:
         """The next draft: what was misread is written plainly, what was not written is hidden."""
         meant, read = self._meant(), self._read(script)
         for index, (place, one) in enumerate(zip(self._places, self.written, strict=True)):
-            if one.name is not None and one.text != one.name and (place, one.name) not in read:
+            if one.name and _is_surrogate(one) and (place, one.name) not in read:
                 self.written[index] = Written(one.name, one.name)
                 return _Draft(self.original, self.hidden, self.written)
         start, end = min(place for place, _ in read - meant)
         stray = [Span(*self._back(start, end), LITERAL, 0.0)]
         hidden = _grown([*self.hidden, *stray])
-        values = [Value(span.type, self.original[span.start : span.end]) for span in hidden]
         plain = {one.name for one in self.written if one.text == one.name}
         done = [
-            Written(one.name, one.name) if one.name in plain and one.name else one
-            for one in write(values)
+            Written(one.name, one.name)
+            if one.name and one.name in plain and _is_surrogate(one)
+            else one
+            for one in fill(hidden)
         ]
         return _Draft(self.original, hidden, done)
 
@@ -118,9 +154,8 @@ class _Draft:
         return min(first, start + shift), max(last, first + (end - start))
 
 
-def _with_likenesses(text: str, spans: Iterable[Span], script: Script) -> list[Span]:
-    likenesses = [Span(m.start, m.end, LITERAL, 0.0) for m in script.likenesses(text)]
-    return _grown([*spans, *likenesses]) if likenesses else list(spans)
+def _is_surrogate(one: Written) -> bool:
+    return one.name is not None and all(one.text != spelt(one.name, form) for form in Form)
 
 
 def _grown(spans: Iterable[Span]) -> list[Span]:

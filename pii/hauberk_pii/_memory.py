@@ -12,15 +12,17 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from hauberk import Finding, Segment
 from hauberk._places import Places
 from hauberk.policy import Operator
+from hauberk_pii._encoded import views
+from hauberk_pii._fields import find_value
 from hauberk_pii._finder import Finder
 from hauberk_pii._known import Known, words_of
-from hauberk_pii._mask import Masked, masked
+from hauberk_pii._mask import Masked, masked, values_of
 from hauberk_pii._pseudonyms import Grammar
 from hauberk_pii._restore import restored
 from hauberk_pii._spans import Span, resolved, with_names
@@ -104,16 +106,23 @@ class Memory:
             self._shown = (version, places)
         return places
 
-    def seen(self, text: str) -> Seen:
-        """What was found in a text; it is analysed when it was never seen."""
-        key = text  # a text remembers its own hash: a history that comes again costs a look-up
+    def seen(self, text: str, name: str = "") -> Seen:
+        """What was found in a text; it is analysed when it was never seen.
+
+        Args:
+            text: The text.
+            name: What it stands under, of a member or an argument: its context.
+        """
+        key = (
+            f"{name}\0{text}" if name else text
+        )  # a text remembers its own hash: a history that comes again costs a look-up
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None:
                 self._entries.move_to_end(key)
                 return entry
         # Not under the lock: two threads may find the same twice, and neither waits.
-        entry = self._found(text)
+        entry = self._found(text, name)
         with self._lock:
             self._forget(key)
             self._entries[key] = entry
@@ -143,21 +152,26 @@ class Memory:
         entry.at = time.monotonic()
         return entry.masked
 
-    def masked_for(self, text: str, operators: Operators) -> Masked | None:
+    def masked_for(self, text: str, operators: Operators, name: str = "") -> Masked | None:
         """A text as another reader gets it; None when there is nothing to hide in it.
+
+        Args:
+            text: The text.
+            operators: What that reader gets.
+            name: What it stands under: its context.
 
         Raises:
             StoreError: The vault is full or cannot be reached.
             BlockedTypeError: That reader may not get it at all.
         """
-        spans = self._spans(self.seen(text), text)
+        spans = self._spans(self.seen(text, name), text)
         wanted = [span for span in spans if operators.of(span.type) is not Operator.KEEP]
         done = self._masked(text, wanted, operators) if wanted else None
         return done if done is not None and done.spans else None
 
-    def shown_to(self, text: str, operators: Operators) -> str:
+    def shown_to(self, text: str, operators: Operators, name: str = "") -> str:
         """The words of `masked_for`."""
-        done = self.masked_for(text, operators)
+        done = self.masked_for(text, operators, name)
         return text if done is None else done.text
 
     def restored(self, text: str) -> str:
@@ -181,16 +195,23 @@ class Memory:
 
     def _spans(self, entry: Seen, text: str) -> tuple[Span, ...]:
         """What the finder found and what the session knows."""
-        known = [span for span in self._known.find(text) if self._wanted(text, span)]
+        known = [span for span in self._recalled(text) if self._wanted(text, span)]
         return resolved(with_names(list(entry.spans), known), text) if known else entry.spans
 
-    def _found(self, text: str) -> Seen:
-        spans = tuple(s for s in self._finder.find(text) if self._wanted(text, s))
-        values = [
-            Value(span.type, text[span.start : span.end])
-            for span in spans
-            if self._operators.of(span.type) is not Operator.KEEP
-        ]
+    def _recalled(self, text: str) -> Iterator[Span]:
+        """Where the session's values are, in clear or encoded."""
+        yield from self._known.find(text)
+        for view in views(text) if self._known.version else ():
+            for span in self._known.find(view.text):
+                if view.news(span.start, span.end):
+                    start, end = view.back(span.start, span.end)
+                    yield replace(span, start=start, end=end)
+
+    def _found(self, text: str, name: str) -> Seen:
+        found = find_value(self._finder, text, name)
+        spans = tuple(span for span in found if self._wanted(text, span))
+        shown = [span for span in spans if self._operators.of(span.type) is not Operator.KEEP]
+        values = values_of(text, shown)
         # The writer first: it is the one that refuses.
         self._written(values, self._operators)
         self._known.learn(values)
@@ -202,7 +223,7 @@ class Memory:
 
     def _news(self, entry: Seen, text: str) -> bool:
         if entry.words is None:
-            entry.words = words_of(text)
+            entry.words = words_of(text).union(*(words_of(view.text) for view in views(text)))
         return self._known.news(entry.words, entry.version)
 
     def _wanted(self, text: str, span: Span) -> bool:

@@ -25,6 +25,7 @@ from hauberk import BlockedError, Decision, Event, Finding, Segment, Session, Se
 from hauberk.plugin import Select, StreamFilter
 from hauberk.policy import Operator, PiiPolicy
 from hauberk.structure import replace_leaves
+from hauberk_pii._arguments import with_leaves
 from hauberk_pii._finder import finder_for
 from hauberk_pii._limits import TooCostlyError
 from hauberk_pii._mask import Masked
@@ -217,7 +218,7 @@ class PiiPlugin:
             new = replace_leaves(new, memory.restored)
         operators = self._reveal.for_tool(event.tool or "")
         if operators is not None:
-            new = replace_leaves(new, lambda text: memory.shown_to(text, operators))
+            new = with_leaves(new, lambda text, name: memory.shown_to(text, operators, name))
         if new is arguments:
             return Decision.allow()
         return Decision.rewrite(arguments=cast("Mapping[str, object]", new))

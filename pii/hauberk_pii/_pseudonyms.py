@@ -5,7 +5,8 @@ pseudonyms: only so does each come back as it was.
 
 Rules:
 * Read tolerantly, in clear cases only: `<person_1>`, `<PERSON 1>`, `<PERSON\_1>`, `&lt;PERSON_1&gt;`,
-  `\u003cPERSON_1\u003e`, and the bare word `PERSON_1`. Nothing else is touched.
+  `%3CPERSON_1%3E`, `\u003cPERSON_1\u003e`, the type's name in other languages (`<PERSONNE_1>`), and the
+  bare word `PERSON_1`. Nothing else is touched.
 * Whatever in a text reads like a pseudonym is masked as `<LITERAL_1>`, so that restoring what was
   masked gives the same text, for all texts.
 """
@@ -16,15 +17,16 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from hauberk_pii._forms import Form, form_of
 from hauberk_pii.vault import written
 
 LITERAL = "LITERAL"
 """Type of the pseudonyms that stand for a text which only looks like one."""
 
-_OPEN = ("<", "&lt;", "\\u003c")
-_CLOSE = (">", "&gt;", "\\u003e")
-_SEPARATOR = ("_", " ", "-", "\\_")
-_SIGN = re.compile(r"[<&\\]|_[1-9]")
+_OPEN = ("<", "&lt;", "&#60;", "&#x3c;", "%3c", "\\u003c")
+_CLOSE = (">", "&gt;", "&#62;", "&#x3e;", "%3e", "\\u003e")
+_SEPARATOR = ("_", " ", "-", "\\_", "%20", "%5f")
+_SIGN = re.compile(r"[<&\\]|%3[Cc]|_[1-9]")
 """In every spelling - what opens one, or the end of a bare one - and in few other texts."""
 _DIGITS = 9
 """Most digits of a number: a billion values in one session."""
@@ -38,6 +40,8 @@ class Mention:
     end: int
     name: str
     """The pseudonym as we write it. It may or may not have been issued."""
+    form: Form = Form.PLAIN
+    """How it is written, and so how its value has to be."""
 
 
 class Grammar:
@@ -53,19 +57,29 @@ class Grammar:
 
     def __init__(self, types: Iterable[str]) -> None:
         # Longest first: a type may begin like another one.
-        known = sorted({*types, LITERAL}, key=lambda t: (-len(t), t))
+        known = sorted({*types, LITERAL}, key=_order)
         self._canon = {kind.upper(): kind for kind in known}
-        kinds = _either(known)
+        for kind, words in TRANSLATED.items():
+            if kind in self._canon.values():
+                for word in words:
+                    self._canon.setdefault(word, kind)
+        called = sorted(self._canon, key=_order)
+        # Only ASCII letters in either case: "\u212a" is a small "k" for some.
+        number = rf"([1-9][0-9]{{0,{_DIGITS - 1}}})"
         bracketed = (
-            rf"(?i:{_either(_OPEN)}[ ]?({kinds}){_either(_SEPARATOR)}([1-9][0-9]{{0,{_DIGITS - 1}}})"
+            rf"(?ai:{_either(_OPEN)}[ ]?({_either(called)}){_either(_SEPARATOR)}{number}"
             rf"[ ]?{_either(_CLOSE)})"
         )
-        bare = rf"({kinds})_([1-9][0-9]{{0,{_DIGITS - 1}}})"
+        kinds = _either(known)
+        token = rf'"\\u003c({kinds})_{number}>"'
+        bracketed = rf"{token}|{bracketed}"
+        bare = rf"({kinds})_{number}"
         self._mention = re.compile(rf"{bracketed}|(?<![0-9A-Za-z_]){bare}(?![0-9A-Za-z_])")
         # Without the bounds of a word: what is beside may be masked away.
         self._likeness = re.compile(rf"{bracketed}|{bare}")
-        self._begun = re.compile(_beginnings(known))
-        self.longest = max(map(len, known)) + _DIGITS + 2 * len(_OPEN[2]) + 4
+        self._quoted = re.compile(rf"{token}\Z")
+        self._begun = re.compile(_beginnings(known, called))
+        self.longest = max(map(len, called)) + _DIGITS + 2 * max(map(len, _OPEN)) + 7
         """Characters of the longest spelling."""
 
     def mentions(self, text: str, start: int = 0) -> Iterator[Mention]:
@@ -83,16 +97,19 @@ class Grammar:
             text: What came so far.
             start: Where to look from: what lies before is settled.
         """
-        match = self._begun.search(text, max(start, len(text) - self.longest))
-        return match.start() if match is not None else len(text)
+        since = max(start, len(text) - self.longest)
+        match = self._begun.search(text, since)
+        if match is None or (match[0] == '"' and self._quoted.search(text, since)):
+            return len(text)  # the quotation mark ends one, and begins none
+        return match.start()
 
     def _found(self, pattern: re.Pattern[str], text: str, start: int) -> Iterator[Mention]:
         if _SIGN.search(text, start) is None:
             return
         for match in pattern.finditer(text, start):
-            kind, number = match[1] or match[3], match[2] or match[4]
+            kind, number = match[1] or match[3] or match[5], match[2] or match[4] or match[6]
             name = written(self._canon[kind.upper()], int(number))
-            yield Mention(match.start(), match.end(), name)
+            yield Mention(match.start(), match.end(), name, form_of(match[0]))
 
 
 def _either(words: Iterable[str]) -> str:
@@ -110,18 +127,62 @@ def _order(word: str) -> tuple[int, str]:
     return -len(word), word
 
 
-def _beginnings(types: list[str]) -> str:
+def _beginnings(known: list[str], called: list[str]) -> str:
     """A pattern for every beginning of a pseudonym that reaches the end of the text."""
-    kinds, seps = _either(types), _either(_SEPARATOR)
+    kinds, seps = _either(called), _either(_SEPARATOR)
     number = rf"[1-9][0-9]{{0,{_DIGITS - 1}}}"
-    opened = rf"{_either(_OPEN)}[ ]?"
+    # A quotation mark may belong to it: then it stands for a whole number.
+    opened = rf'"?{_either(_OPEN)}[ ]?'
     steps = (
-        _begun(_OPEN),
+        '"',
+        rf'"?{_begun(_OPEN)}',
         opened,
-        rf"{opened}{_begun(types)}",
+        rf"{opened}{_begun(called)}",
         rf"{opened}{kinds}{_begun(_SEPARATOR)}",
         rf"{opened}{kinds}{seps}{number}[ ]?",
         rf"{opened}{kinds}{seps}{number}[ ]?{_begun([c[:-1] for c in _CLOSE if len(c) > 1])}",
+        rf'"\\u003c{kinds}_{number}>',
     )
-    bare = rf"(?<![0-9A-Za-z_])(?:{_begun(types)}|{kinds}_(?:{number})?)"
-    return rf"(?:(?i:{'|'.join(steps)})|{bare})\Z"
+    bare = rf"(?<![0-9A-Za-z_])(?:{_begun(known)}|{_either(known)}_(?:{number})?)"
+    return rf"(?:(?ai:{'|'.join(steps)})|{bare})\Z"
+
+
+TRANSLATED: dict[str, tuple[str, ...]] = {
+    "PERSON": ("PERSONA", "PERSONNE", "PERSOON", "PESSOA", "OSOBA"),
+    "EMAIL_ADDRESS": (
+        *("EMAIL", "E_MAIL_ADRESSE", "EMAIL_ADRESSE", "ADRESSE_EMAIL", "ADRESSE_E_MAIL"),
+        *("DIRECCION_EMAIL", "DIRECCION_DE_EMAIL", "DIRECCION_DE_CORREO", "CORREO_ELECTRONICO"),
+        *("INDIRIZZO_EMAIL", "INDIRIZZO_E_MAIL", "EMAIL_ADRES", "E_MAILADRES", "ENDERECO_EMAIL"),
+        *("ENDERECO_DE_EMAIL", "DIRECCIÓN_DE_CORREO", "CORREO_ELECTRÓNICO", "ENDEREÇO_DE_EMAIL"),
+    ),
+    "PHONE_NUMBER": (
+        *("PHONE", "TELEFONNUMMER", "NUMERO_DE_TELEFONO", "NUMERO_DE_TELEPHONE"),
+        *("NUMERO_DI_TELEFONO", "TELEFOONNUMMER", "NUMERO_DE_TELEFONE", "NÚMERO_DE_TELÉFONO"),
+        *("NUMÉRO_DE_TÉLÉPHONE", "NÚMERO_DE_TELEFONE"),
+    ),
+    "CREDIT_CARD": (
+        *("KREDITKARTE", "TARJETA_DE_CREDITO", "CARTE_DE_CREDIT", "CARTA_DI_CREDITO"),
+        *("CREDITCARD", "CARTAO_DE_CREDITO", "TARJETA_DE_CRÉDITO", "CARTE_DE_CRÉDIT"),
+        "CARTÃO_DE_CRÉDITO",
+    ),
+    "STREET_ADDRESS": ("ADRESSE", "DIRECCION", "DIRECCIÓN", "INDIRIZZO", "ADRES", "ENDERECO"),
+    "DATE_OF_BIRTH": (
+        *("GEBURTSDATUM", "FECHA_DE_NACIMIENTO", "DATE_DE_NAISSANCE", "DATA_DI_NASCITA"),
+        *("GEBOORTEDATUM", "DATA_DE_NASCIMENTO"),
+    ),
+    "LOCATION": (
+        "ORT",
+        "UBICACION",
+        "UBICACIÓN",
+        "LUGAR",
+        "LIEU",
+        "LUOGO",
+        "LOCATIE",
+        "LOCALIZACAO",
+    ),
+    "PASSWORD": ("PASSWORT", "CONTRASENA", "CONTRASEÑA", "MOT_DE_PASSE", "WACHTWOORD", "SENHA"),
+    "USERNAME": ("BENUTZERNAME", "NOMBRE_DE_USUARIO", "NOM_D_UTILISATEUR", "GEBRUIKERSNAAM"),
+    "IBAN_CODE": ("IBAN", "IBAN_NUMMER"),
+    "IP_ADDRESS": ("IP_ADRESSE", "ADRESSE_IP", "DIRECCION_IP", "DIRECCIÓN_IP", "INDIRIZZO_IP"),
+}
+"""What a model that answers in another language makes of a type's name; inside brackets only."""

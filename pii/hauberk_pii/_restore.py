@@ -2,6 +2,7 @@
 
 Rules:
 * Only what this session issued is touched; every other character stays as the model wrote it.
+* A value is written in the form that its pseudonym has (`_forms`): percent-encoded in a URL.
 * A restored value is never looked at again.
 * A stream that is restored in pieces, however cut, gives the same text as the whole at once. It is
   held back only from where a pseudonym may have begun, and so never by more than the longest one.
@@ -11,9 +12,9 @@ Rules:
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
+from hauberk_pii._forms import fitting, in_json
 from hauberk_pii._json_units import JsonUnits, Unit, Where
 from hauberk_pii._pseudonyms import Mention
 from hauberk_pii.operators import Script
@@ -34,7 +35,8 @@ def restored(text: str, script: Script, vault: Vault) -> str:
     at = 0
     for mention in found:
         if mention.name in values:
-            pieces += (text[at : mention.start], values[mention.name])
+            value = fitting(values[mention.name], mention.form)
+            pieces += (text[at : mention.start], value)
             at = mention.end
     pieces.append(text[at:])
     return "".join(pieces)
@@ -92,16 +94,11 @@ class JsonRestorer:
             where = self._units[mention.start].where
             if where is not Where.NAME:
                 pieces += (unit.raw for unit in self._units[at : mention.start])
-                pieces.append(_inside(value) if where is Where.STRING else value)
+                pieces.append(in_json(value) if where is Where.STRING else value)
                 at = mention.end
         pieces += (unit.raw for unit in self._units[at : ready.end])
         del self._units[: max(0, ready.end - 1)]
         return "".join(pieces)
-
-
-def _inside(value: str) -> str:
-    """A text as it is written inside a JSON string."""
-    return json.dumps(value)[1:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,4 +129,5 @@ class _Held:
         # The last shown character stays: a bare word must not have a letter before it.
         cut = max(0, end - 1)
         self._text, self._start = text[cut:], end - cut
-        return _Ready(text, start, end, [(m, values[m.name]) for m in found if m.name in values])
+        fit = [(m, fitting(values[m.name], m.form)) for m in found if m.name in values]
+        return _Ready(text, start, end, fit)

@@ -104,7 +104,8 @@ def test_what_cannot_be_read_back_is_not_remembered() -> None:
 def test_surrogates_look_real_and_come_back() -> None:
     talk = Talk(operators={"*": "surrogate"})
     shown = talk.shown(TEXT)
-    assert not any(value in shown for value in ("Ada", "Byron", CARD, MAIL, "<"))
+    assert not any(value in re.split(r"\b", shown) for value in ("Ada", "Byron"))
+    assert not any(value in shown for value in (CARD, MAIL, "<"))
     assert {s.type for s in finder_for().find(shown)} >= {"PERSON", "CREDIT_CARD", "EMAIL_ADDRESS"}
     assert talk.answer(shown) == TEXT
     assert talk.shown(TEXT) == shown

@@ -27,7 +27,8 @@ _bits = st.sampled_from(
         "<", ">", "&lt;", "&gt;", "\\u003c", "\\u003e", "PERSON", "person", "EMAIL_ADDRESS", "US_",
         "SSN", "LITERAL", "_", " ", "-", "\\", "\\_", "1", "2", "3", "0", "9", "12", "x", "é", "\n", '"',
         "<PERSON_1>", "<person_1>", "PERSON_1", "<SSN_1>", "<LITERAL_1>", "&lt;PERSON_1&gt;", "'s", "**",
-        "\\u003cPERSON_1\\u003e", "<PERSON_9>",
+        "\\u003cPERSON_1\\u003e", "<PERSON_9>", "%3C", "%3e", "%3CPERSON_2%3E", "%20", "%3Cperson%201%3E",
+        '"\\u003cPERSON_1>"', "<PERSON_2\\u003e", "<PERSONNE_1>", "&#60;PERSON_1&#62;", "\u212a", "{", "}", ":",
     ]
 )  # fmt: skip
 _texts = st.lists(_bits | st.text(max_size=3), max_size=14).map("".join)
@@ -118,6 +119,41 @@ def test_escaped_spellings_inside_json_are_read() -> None:
     raw = r'{"PERSON_1": "\nPERSON_1 \u003cPERSON_2\u003e \\u003cPERSON_1\\u003e"}'
     shown = "".join(stream.feed(char) for char in raw) + stream.finish()
     assert json.loads(shown) == {"PERSON_1": f"\nAda Byron {VALUES[1]} Ada Byron"}
+
+
+def test_a_value_is_written_in_the_form_of_its_pseudonym() -> None:
+    """In a URL it is percent-encoded, in HTML and in JSON escaped; so a document stays one."""
+    vault = MemoryVault()
+    vault.issue([Value("PERSON", 'Zoë <O\'Hara> & "Co"'), Value("US_SSN", "536904399")])
+    read = {
+        "/?q=%3CPERSON_1%3E&b=1": "/?q=Zo%C3%AB%20%3CO%27Hara%3E%20%26%20%22Co%22&b=1",
+        "/?q=%3cperson%201%3e": "/?q=Zo%C3%AB%20%3CO%27Hara%3E%20%26%20%22Co%22",
+        "<b>&lt;PERSON_1&gt;</b>": '<b>Zoë &lt;O\'Hara&gt; &amp; "Co"</b>',
+        "&#60;US_SSN_1&#62;": "536904399",
+        '"\\u003cPERSON_1\\u003e"': '"Zo\\u00eb <O\'Hara> & \\"Co\\""',
+        '"<PERSON_1\\u003e"': '"Zoë <O\'Hara> & \\"Co\\""',
+        '{"n": "\\u003cUS_SSN_1>"}': '{"n": 536904399}',
+        '{"n": "<US_SSN_1>"}': '{"n": "536904399"}',
+        "<PERSON_1>": 'Zoë <O\'Hara> & "Co"',
+    }
+    for text, wanted in read.items():
+        assert restored(text, SCRIPT, vault) == wanted
+        stream = TextRestorer(SCRIPT, vault)
+        assert "".join(map(stream.feed, text)) + stream.finish() == wanted
+
+
+def test_the_type_in_another_language_is_read_in_brackets_only() -> None:
+    vault = _vault()
+    assert restored("<PERSONNE_1>, <persona_1>", SCRIPT, vault) == "Ada Byron, Ada Byron"
+    assert restored("PERSONA_1 <CARA_1>", SCRIPT, vault) == "PERSONA_1 <CARA_1>"
+
+
+def test_letters_that_only_look_like_those_of_a_type_are_none() -> None:
+    """The Kelvin sign is a small "k" for some: it is no reason to fail."""
+    text = "<PER\u017fON_1> <US_\u017fSN_1>"
+    assert restored(text, SCRIPT, _vault()) == text
+    kelvin = Grammar(["BANK"])
+    assert not list(kelvin.mentions("<BAN\u212a_1>"))
 
 
 def test_only_what_was_issued_is_restored() -> None:

@@ -161,12 +161,13 @@ class Writer:
 
 
 def starred(text: str) -> str:
-    """Letters and digits as `*`, but for the last four of a long value.
+    """Letters, digits and backslashes as `*`, but for the last four of a long value.
 
     Example:
         >>> starred("4111-1111-1111-1111")
         '****-****-****-1111'
     """
-    places = [index for index, char in enumerate(text) if char.isalnum()]
+    # A backslash before a star would be half an escape.
+    places = [index for index, char in enumerate(text) if char.isalnum() or char == "\\"]
     hidden = set(places[: -_SHOWN or None] if len(places) > 2 * _SHOWN else places)
     return "".join("*" if index in hidden else char for index, char in enumerate(text))
