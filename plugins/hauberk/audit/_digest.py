@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 
 from hauberk.audit._chain import mac
-from hauberk.events import Event, Segment
+from hauberk.events import Event
 
 DIGEST_BYTES = 16
 """Length of an event's digest, in bytes: HMAC-SHA256 cut to 128 bits (RFC 2104 section 5)."""
@@ -43,23 +43,13 @@ class Digester:
 
         None when the arguments are not JSON values, or nested too deeply to be written.
         """
-        return self.parts(event.tool, event.arguments, event.segments, cache)
-
-    def parts(
-        self,
-        tool: str | None,
-        arguments: Mapping[str, object] | None,
-        segments: tuple[Segment, ...],
-        cache: Cache,
-    ) -> str | None:
-        """The digest of an event that has these."""
-        values = b"" if arguments is None else _canonical(arguments)
+        values = b"" if event.arguments is None else _canonical(event.arguments)
         if values is None:
             return None
         known = cache.known
         # Fixed-length digests of the texts at the end: the front cannot run into them unseen.
-        front = b'%d %s %s"' % (len(segments), _bytes(tool or ""), values)
-        texts = [known.get(s.text) or self._remembered(s.text, cache) for s in segments]
+        front = b'%d %s %s"' % (len(event.segments), _bytes(event.tool or ""), values)
+        texts = [known.get(s.text) or self._remembered(s.text, cache) for s in event.segments]
         return mac(self._key, front + b"".join(texts))[:DIGEST_BYTES].hex()
 
     def _remembered(self, text: str, cache: Cache) -> bytes:

@@ -103,18 +103,23 @@ class Log:
         except OSError as error:
             raise unusable(self.file, "written", error) from None
 
-    def lock(self, deadline: float) -> bool:
-        """Shut other processes out; False when one held the lock until `deadline` (monotonic)."""
+    def lock(self, deadline: float) -> Found | None:
+        """Shut other processes out, and say what became of it since.
+
+        None when one of them held the lock until `deadline` (monotonic).
+        """
         while sys.platform != "win32":
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return self.found()
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    return False
+                    return None
                 time.sleep(_PAUSE_S)
-            else:
-                return True
-        return False
+            except BaseException:
+                self.unlock()
+                raise
+        return None
 
     def unlock(self) -> None:
         """Let others write."""
@@ -124,11 +129,12 @@ class Log:
     def found(self) -> Found:
         """What became of it while it was not locked."""
         state = os.fstat(self._fd)
+        size = state.st_size
         if not state.st_nlink:
             return Found.GONE
-        if state.st_size == self.size:
+        if size == self.size:
             return Found.SAME
-        return Found.LONGER if state.st_size > self.size else Found.SHORTER
+        return Found.LONGER if size > self.size else Found.SHORTER
 
     @property
     def is_elsewhere(self) -> bool:

@@ -19,8 +19,8 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, Self
 
-from hauberk.decisions import Finding, Severity, Verdict
-from hauberk.events import Event, Stage, Usage
+from hauberk.decisions import Decision, Finding, Severity, Verdict
+from hauberk.events import Segment, Stage, Usage
 from hauberk.plugin import Entry
 
 MAX_NAME = 200
@@ -139,12 +139,12 @@ def encode(entry: Entry, *, digest_in: str | None, digest_out: str | None) -> by
         f'{{"time":"{utc(entry.time)}",\n'
         f"{_who(session.ident, session.agent, session.user, session.tenant, session.purpose)}"
         f"{_what(event.stage, event.tool, event.model, decision.verdict)}"
-        f"{_line('call', event.call)}{_line('plugin', decision.plugin)}"
-        f"{_line('reason', decision.reason, MAX_REASON)}"
-        f"{_flag('stop', decision.stop)}"
-        f"{_matter(event, decision.findings)}"
-        f"{_digests(digest_in, digest_out)}"
-        f"{'' if event.usage is None else _usage(event.usage)}"
+        f"{_line('call', event.call)}"
+        f"{_said(decision) if decision.plugin or decision.reason or decision.stop else ''}"
+        f"{_found(decision.findings) if decision.findings else ''}"
+        f"{_texts(event.segments, decision.findings) if event.segments else ''}"
+        f"{_DIGEST_IN % digest_in if digest_in else ''}{_DIGEST_OUT % digest_out if digest_out else ''}"
+        f"{_usage(event.usage) if event.usage else ''}"
         # Always there, so that the lines of all the others end alike, and can be searched for.
         f'"elapsed_us":{round(entry.elapsed_s * 1e6)}}}'
     )
@@ -169,27 +169,28 @@ def _line(key: str, value: str | None, longest: int = MAX_NAME) -> str:
     return f'"{key}":{_quoted(str(value)[:longest])},\n' if value else ""
 
 
-def _flag(key: str, value: bool) -> str:  # noqa: FBT001 - what the line says
-    return f'"{key}":true,\n' if value else ""
+def _said(decision: Decision) -> str:
+    """Who refused or asked, and why."""
+    stop = '"stop":true,\n' if decision.stop else ""
+    return f"{_line('plugin', decision.plugin)}{_line('reason', decision.reason, MAX_REASON)}{stop}"
 
 
-def _matter(event: Event, findings: tuple[Finding, ...]) -> str:
-    """What was found, and how long the texts were."""
-    kept = gravest(findings) if findings else findings
-    found = f'"findings":[{",".join([_finding(f) for f in kept])}],\n' if kept else ""
-    if len(kept) != len(findings):
-        found += f'"omitted":{len(findings) - len(kept)},\n'
-    lengths = [len(segment.text) for segment in event.segments]
-    if not lengths:
-        return found
+def _found(findings: tuple[Finding, ...]) -> str:
+    kept = gravest(findings)
+    text = f'"findings":[{",".join([_finding(f) for f in kept])}],\n'
+    more = len(findings) - len(kept)
+    return f'{text}"omitted":{more},\n' if more else text
+
+
+def _texts(segments: tuple[Segment, ...], findings: tuple[Finding, ...]) -> str:
+    """How many texts there were, and how long they were."""
+    lengths = [len(segment.text) for segment in segments]
     chars = sum(lengths)
     total = f'"chars":{chars},\n' if chars else ""
-    return f'{found}"texts":{len(lengths)},\n{total}"lengths":"{_lengths(lengths, kept)}",\n'
+    return f'"texts":{len(lengths)},\n{total}"lengths":"{_lengths(lengths, findings)}",\n'
 
 
-def _digests(digest_in: str | None, digest_out: str | None) -> str:
-    came = f'"input":"{digest_in}",\n' if digest_in else ""
-    return f'{came}"output":"{digest_out}",\n' if digest_out else came
+_DIGEST_IN, _DIGEST_OUT = '"input":"%s",\n', '"output":"%s",\n'
 
 
 def json_line(key: str, value: str) -> bytes:
@@ -253,11 +254,12 @@ def _usage(usage: Usage) -> str:
     )
 
 
-def _lengths(lengths: list[int], kept: tuple[Finding, ...]) -> str:
-    """`index:length` of the last texts and of those with a finding, on one line."""
-    first = max(0, len(lengths) - MAX_LENGTHS)
-    if not first:
+def _lengths(lengths: list[int], findings: tuple[Finding, ...]) -> str:
+    """`index:length` of the last texts and of those with a kept finding, on one line."""
+    first = len(lengths) - MAX_LENGTHS
+    if first <= 0:
         return " ".join([f"{index}:{length}" for index, length in enumerate(lengths)])
+    kept = gravest(findings)
     earlier = {f.segment for f in kept if f.segment is not None and 0 <= f.segment < first}
     wanted = (*sorted(earlier), *range(first, len(lengths)))
     return " ".join([f"{index}:{lengths[index]}" for index in wanted])

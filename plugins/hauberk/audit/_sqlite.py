@@ -181,17 +181,19 @@ class SqliteStore:
 
     def _locked(self, deadline: float) -> Log | None:
         """The log, locked, after what others wrote was read; None when it stayed locked."""
-        while (log := self._files().log) is not None and log.lock(deadline):
-            try:
-                found = log.found()
-                if found is Found.SAME:
-                    return log
-                if found is not Found.GONE:
+        while (log := self._files().log) is not None:
+            found = log.lock(deadline)
+            if found is Found.SAME:
+                return log
+            if found is None:
+                return None
+            if found is not Found.GONE:
+                try:
                     self._catch_up(log, found)
-                    return log
-            except BaseException:
-                log.unlock()
-                raise
+                except BaseException:
+                    log.unlock()
+                    raise
+                return log
             self._begin_log(log)
         return None
 

@@ -157,12 +157,11 @@ def _held_log(path: Path) -> Log:
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         log = Log(path)
-        if log.lock(deadline):
-            if log.found() is not Found.GONE:
-                return log
-            log.close()
-        else:
-            log.close()
+        found = log.lock(deadline)
+        if found is not None and found is not Found.GONE:
+            return log
+        log.close()
+        if found is None:
             raise StoreError(
                 "locked by another program",
                 store=path,

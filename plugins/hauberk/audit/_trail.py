@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -192,19 +193,15 @@ class AuditTrail:
         event, decision = entry.event, entry.decision
         cache = event.session.state(self, Cache)
         came = self._digester.event(event, cache)
-        went = came
-        if not decision.passes:
-            went = None
-        elif decision.verdict is Verdict.REWRITE:
-            went = self._digester.parts(
-                event.tool,
-                event.arguments if decision.arguments is None else decision.arguments,
-                event.segments if decision.segments is None else decision.segments,
-                cache,
-            )
+        match decision.verdict:
+            case Verdict.ALLOW:
+                went = came
+            case Verdict.REWRITE:
+                went = self._digester.event(decision.apply(event), cache)
+            case _:
+                went = None
         rest = encode(entry, digest_in=came, digest_out=went)
-        keys = self.store.keys
-        return lambda last: seal(keys, last, rest)
+        return partial(seal, self.store.keys, rest=rest)
 
     def _locked(self) -> StoreError:
         return StoreError(
