@@ -141,13 +141,33 @@ def test_what_is_written_is_what_was_read_and_made_anew_each_time() -> None:
     assert all(a is b for a, b in zip(write(segments), said, strict=True))
 
 
+class Sour:
+    """Cannot be compared."""
+
+    def __eq__(self, _: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = None  # type: ignore[assignment]  # it says what it is
+
+
+def test_a_copy_is_used_again_until_somebody_changes_it() -> None:
+    history, said = History(), [HumanMessage("mail ada@example.com", id="1")]
+    (segment,), write = history.read(said)
+    new = [segment.with_text("mail <EMAIL_ADDRESS_1>")]
+    (first,), (again,) = write(new), write(new)
+    assert again is first
+    for change in ({"response_metadata": {"x": Sour()}}, {"id": "2"}, {"content": "other"}):
+        (copy,) = write(new)
+        vars(copy).update(change)
+        (made,) = write(new)
+        assert made is not copy
+        assert (made.content, made.id, made.response_metadata) == (new[0].text, "1", {})
+    said[0].response_metadata = {"model": "m"}
+    _, write = history.read(said)
+    assert write(new)[0].response_metadata == {"model": "m"}
+
+
 def test_a_message_that_compares_badly_is_read_each_time() -> None:
-    class Sour:
-        def __eq__(self, _: object) -> bool:
-            raise RuntimeError
-
-        __hash__ = None  # type: ignore[assignment]  # it says what it is
-
     history = History()
     said = HumanMessage("hello")
     history.read([said])
