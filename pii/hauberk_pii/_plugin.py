@@ -24,6 +24,7 @@ from typing import cast
 from hauberk import BlockedError, Decision, Event, Finding, Segment, Session, Severity, Stage
 from hauberk.plugin import Select, StreamFilter
 from hauberk.policy import Operator, PiiPolicy
+from hauberk.private import Private
 from hauberk.structure import replace_leaves
 from hauberk_pii._arguments import with_leaves
 from hauberk_pii._finder import finder_for
@@ -230,7 +231,9 @@ class PiiPlugin:
         return session.state(self, lambda: self._remember(session))
 
     def _remember(self, session: Session) -> Memory:
-        return Memory(self._settings, self.vaults.vault(session))
+        memory = Memory(self._settings, self.vaults.vault(session))
+        Private.of(session).add(self, memory.is_private)
+        return memory
 
 
 def build_plugin(policy: PiiPolicy) -> PiiPlugin:

@@ -22,6 +22,7 @@ from hauberk.capabilities.provenance import Ledger
 from hauberk.decisions import Decision, Verdict
 from hauberk.events import Event, Stage
 from hauberk.policy._flow import FlowSection, origins_of
+from hauberk.private import Private
 from hauberk.references import References
 from hauberk.session import Session
 
@@ -122,7 +123,15 @@ class Flow:
 
 
 def _state(trusted: frozenset[str], session: Session) -> State:
-    return State(Ledger(trusted), References.of(session))
+    ledger = Ledger(trusted)
+    Private.of(session).add(ledger, partial(_is_labelled, ledger))
+    return State(ledger, References.of(session))
+
+
+def _is_labelled(ledger: Ledger, text: str) -> bool:
+    """Whether a text was taken word for word from data that bears a label."""
+    origin = ledger.origin(text)
+    return origin.source is not None and bool(origin.borne)
 
 
 def _joined(first: Decision, second: Decision | None) -> Decision:
