@@ -158,6 +158,7 @@ def langchain_variants(folder: Path) -> list[Variant]:
         variant("bare", agent()),
         variant("LangChain: PII x1 + 2 limits", agent(pii[0], *theirs[2:])),
         variant("LangChain: PII x2 + 2 limits", agent(*theirs)),
+        variant("LangChain: a handler that does nothing", agent(), callbacks=[_idle_handler()]),
         variant(
             "hauberk: callback handler",
             agent(),
@@ -166,6 +167,20 @@ def langchain_variants(folder: Path) -> list[Variant]:
         variant("hauberk: middleware", agent(HauberkMiddleware(middleware))),
         variant("hauberk: protect", protect(agent(), protected)),
     ]
+
+
+def _idle_handler() -> Any:
+    """What any callback handler costs, before it does anything."""
+    from langchain_core.callbacks import BaseCallbackHandler
+
+    class Idle(BaseCallbackHandler):
+        """Wants no event: LangChain only hands it on."""
+
+        ignore_llm = ignore_chain = ignore_agent = ignore_retriever = True
+        ignore_chat_model = ignore_retry = ignore_custom_event = True
+        raise_error = run_inline = True
+
+    return Idle()
 
 
 TURNS = (1, 10, 20, 40)
