@@ -23,84 +23,11 @@ from typing import Any
 from hauberk import MissingExtraError, Session, StoreError, TamperedError
 from hauberk.keys import KeyRing
 from hauberk_pii.vault._base import Held, Value, VaultFullError
+from hauberk_pii.vault._lua import FORGET, NAMES, OPEN
 from hauberk_pii.vault._seal import Clock, Keeping, Sealer
 
 _LABEL = 16
 _TIMEOUT_S = 5.0
-
-_OPEN = """
--- The random name of a vault and what says whose it is; made by the first who comes.
-redis.call('HSETNX', KEYS[1], 'label', ARGV[1])
-if redis.call('HGET', KEYS[1], 'label') == ARGV[1] then
-  redis.call('HSETNX', KEYS[1], 'bond', ARGV[2])
-end
-return redis.call('HMGET', KEYS[1], 'label', 'bond')
-"""
-
-_NAMES = """
--- KEYS: meta, names, values, kinds, ends. ARGV: label, now, limit, then for each value: type,
--- end (or ''), number of marks, marks. Gives for each value its pseudonym and whether it has a value.
-local label = redis.call('HGET', KEYS[1], 'label')
-if label ~= ARGV[1] then return redis.error_reply('HAUBERK-LOST') end
-for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', ARGV[2])) do
-  local mark = redis.call('HGET', KEYS[4], 'm' .. name)
-  if mark then redis.call('HDEL', KEYS[2], mark) end
-  redis.call('HDEL', KEYS[3], name)
-  redis.call('HDEL', KEYS[4], name, 'm' .. name)
-  redis.call('ZREM', KEYS[5], name)
-end
-local found, fresh, at = {}, {}, 4
-while at <= #ARGV do
-  local one = {kind = ARGV[at], ends = ARGV[at + 1], mark = ARGV[at + 3]}
-  local count = tonumber(ARGV[at + 2])
-  for index = 1, count do
-    one.name = one.name or redis.call('HGET', KEYS[2], ARGV[at + 2 + index]) or nil
-  end
-  one.name = one.name or fresh[one.mark]
-  if not one.name then fresh[one.mark] = true end
-  if one.name == true then one.name = nil end
-  found[#found + 1] = one
-  at = at + 3 + count
-end
-local new = 0
-for _ in pairs(fresh) do new = new + 1 end
-if redis.call('HLEN', KEYS[2]) + new > tonumber(ARGV[3]) then
-  return redis.error_reply('HAUBERK-FULL')
-end
-local result = {}
-for _, one in ipairs(found) do
-  if not one.name then
-    if fresh[one.mark] == true then
-      local number = redis.call('HINCRBY', KEYS[1], 'n' .. one.kind, 1)
-      fresh[one.mark] = '<' .. one.kind .. '_' .. number .. '>'
-      redis.call('HSET', KEYS[2], one.mark, fresh[one.mark])
-      redis.call('HSET', KEYS[4], fresh[one.mark], one.kind, 'm' .. fresh[one.mark], one.mark)
-    end
-    one.name = fresh[one.mark]
-  end
-  if one.ends ~= '' then redis.call('ZADD', KEYS[5], one.ends, one.name) end
-  result[#result + 1] = one.name
-  result[#result + 1] = redis.call('HEXISTS', KEYS[3], one.name)
-  result[#result + 1] = redis.call('HGET', KEYS[4], one.name)
-end
-return result
-"""
-
-_FORGET = """
--- KEYS: meta, names, values, kinds, ends. ARGV: marks, or nothing for all of them.
-local gone, marks = 0, ARGV
-if #marks == 0 then marks = redis.call('HKEYS', KEYS[2]) end
-for _, mark in ipairs(marks) do
-  local name = redis.call('HGET', KEYS[2], mark)
-  if name then
-    gone = gone + redis.call('HDEL', KEYS[3], name)
-    redis.call('HDEL', KEYS[2], mark)
-    redis.call('HDEL', KEYS[4], name, 'm' .. name)
-    redis.call('ZREM', KEYS[5], name)
-  end
-end
-return gone
-"""
 
 
 class RedisVaults:
@@ -151,9 +78,9 @@ class RedisVaults:
                 store="redis",
                 remedy="Write redis://HOST:PORT/DB.",
             ) from None
-        self.open_script = self.redis.register_script(_OPEN)
-        self.names_script = self.redis.register_script(_NAMES)
-        self._forget_script = self.redis.register_script(_FORGET)
+        self.open_script = self.redis.register_script(OPEN)
+        self.names_script = self.redis.register_script(NAMES)
+        self._forget_script = self.redis.register_script(FORGET)
 
     def __repr__(self) -> str:
         return f"RedisVaults(prefix={self.prefix!r})"
@@ -254,15 +181,12 @@ class RedisVaults:
             code = str(error).partition(" ")[0]
             if code == "HAUBERK-FULL":
                 raise VaultFullError(self.keeping.max_values) from None
-            lost = code == "HAUBERK-LOST"
+            if code == "HAUBERK-LOST":
+                raise _lost() from None
             raise StoreError(
-                "Redis lost this session's values"
-                if lost
-                else f"Redis failed ({type(error).__name__})",
+                f"Redis failed ({type(error).__name__})",
                 store="redis vault",
-                remedy="Open a new session, and let Redis keep its data (appendonly yes)."
-                if lost
-                else "Check that Redis runs and can be reached.",
+                remedy="Check that Redis runs and can be reached.",
             ) from None
 
     def _scopes(self) -> list[str]:
@@ -456,11 +380,15 @@ class RedisVault:
 
     def _same(self, label: bytes, found: bytes | None) -> None:
         if found is None or _text(found) != label.hex():
-            raise StoreError(
-                "Redis lost this session's values",
-                store="redis vault",
-                remedy="Open a new session, and let Redis keep its data (appendonly yes).",
-            )
+            raise _lost()
+
+
+def _lost() -> StoreError:
+    return StoreError(
+        "Redis lost this session's values",
+        store="redis vault",
+        remedy="Open a new session, and let Redis keep its data (appendonly yes).",
+    )
 
 
 def _hex(mark: bytes) -> str:
