@@ -18,7 +18,6 @@ from functools import cache
 
 import tldextract
 from presidio_analyzer import (
-    EntityRecognizer,
     Pattern,
     PatternRecognizer,
     RecognizerResult,
@@ -30,6 +29,7 @@ from presidio_analyzer.predefined_recognizers import (
 )
 
 from hauberk_pii._results import result_of
+from hauberk_pii.recognizers._base import OneTypeRecognizer
 
 _MAX_RUN = 1024
 """Longest stretch that an e-mail address is looked for in. Addresses have at most 320 characters
@@ -178,29 +178,22 @@ class PrivateKeyRecognizer(PatternRecognizer):
     gates = (r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY",)
 
 
-class UrlCredentialsRecognizer(EntityRecognizer):
+class UrlCredentialsRecognizer(OneTypeRecognizer):
     """`user:password@host` after `scheme://`.
 
     With the host: `password@host` alone would be taken for an e-mail address.
     """
 
+    ENTITY = "URL_CREDENTIALS"
     gates = (r"://[^\s/:@]{0,64}:[^\s/@]{1,128}@",)
     _PATTERN = re.compile(r"://([^\s/:@]{0,64}:[^\s/@]{1,128}@[^\s/:?#\"'<>@]{1,255})")
-
-    def __init__(self, supported_language: str = "en") -> None:
-        super().__init__(
-            supported_entities=["URL_CREDENTIALS"], supported_language=supported_language
-        )
-
-    def load(self) -> None:
-        """Nothing to load."""
 
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
     ) -> list[RecognizerResult]:
         """Credentials in the URLs of a text."""
         return [
-            result_of(self, "URL_CREDENTIALS", match.start(1), match.end(1), 1.0)
+            result_of(self, self.ENTITY, match.start(1), match.end(1), 1.0)
             for match in self._PATTERN.finditer(text)
         ]
 

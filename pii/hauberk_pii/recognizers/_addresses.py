@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import re
 
-from presidio_analyzer import EntityRecognizer, RecognizerResult
+from presidio_analyzer import RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from hauberk_pii._results import result_of
 from hauberk_pii.recognizers._announced import gate_of
+from hauberk_pii.recognizers._base import OneTypeRecognizer
 
 _SCORE = 0.8
 _KEYED = 0.75
@@ -97,7 +98,7 @@ _NO_STREET = re.compile(
 )
 
 
-class StreetAddressRecognizer(EntityRecognizer):
+class StreetAddressRecognizer(OneTypeRecognizer):
     """Street addresses in English, German, Dutch, French, Spanish, Italian, Portuguese and Nordic style.
 
     Example:
@@ -119,16 +120,6 @@ class StreetAddressRecognizer(EntityRecognizer):
         gate_of(r"(?:p\.?[ ]?o\.?[ ]?box|postfach|apartado|caixa postal|casella postale|boîte postale|postbus)[ ][0-9]"),
         gate_of(rf"{_KEY}\\?[\"']?[ ]?[:=]"),
     )  # fmt: skip
-
-    def __init__(self, supported_language: str = "en") -> None:
-        super().__init__(
-            supported_entities=[self.ENTITY],
-            supported_language=supported_language,
-            name=type(self).__name__,
-        )
-
-    def load(self) -> None:
-        """Nothing to load."""
 
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
@@ -159,7 +150,7 @@ _EXACT = 4
 """Decimals from which a pair that nothing announces says where somebody is: eleven metres."""
 
 
-class GeoCoordinatesRecognizer(EntityRecognizer):
+class GeoCoordinatesRecognizer(OneTypeRecognizer):
     """Coordinates: pairs of decimal degrees, degrees with minutes, and numbers named latitude or longitude.
 
     A pair of at least three decimals; without a name at least one of the two has four.
@@ -176,16 +167,6 @@ class GeoCoordinatesRecognizer(EntityRecognizer):
         gate_of(r"[0-9][ ]?°[ ]?[0-9]"),
         gate_of(r"(?:lat|lon|lng|breite|länge)[a-z]{0,9}\W{0,5}[+\-]?[0-9]{1,3}\.[0-9]{3}"),
     )
-
-    def __init__(self, supported_language: str = "en") -> None:
-        super().__init__(
-            supported_entities=[self.ENTITY],
-            supported_language=supported_language,
-            name=type(self).__name__,
-        )
-
-    def load(self) -> None:
-        """Nothing to load."""
 
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None

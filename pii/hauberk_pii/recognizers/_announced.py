@@ -20,11 +20,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import ClassVar, NamedTuple
 
-from presidio_analyzer import EntityRecognizer, RecognizerResult
+from presidio_analyzer import RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from hauberk_pii._gate import loosened
 from hauberk_pii._results import result_of
+from hauberk_pii.recognizers._base import OneTypeRecognizer
 
 REACH = 40
 """Characters between a word and the value that it announces: `"the number of my passport, if you need
@@ -45,7 +46,7 @@ _SIGNS = re.compile(r"[^0-9A-Za-z]")
 _OF = r"(?:[ _\-]?(?:numbers?|num|no|nr|ids?|codes?|nummer|n[uú]mero|num[eé]ro|numero|#))?"
 
 
-class AnnouncedRecognizer(EntityRecognizer):
+class AnnouncedRecognizer(OneTypeRecognizer):
     """Finds values of one type, by their form, their check and the words before them.
 
     A subclass names its type, form, words and check; it is a Presidio recognizer of its own.
@@ -57,8 +58,6 @@ class AnnouncedRecognizer(EntityRecognizer):
         [(15, 20)]
     """
 
-    ENTITY: ClassVar[str] = ""
-    """Type that is reported."""
     SHAPE: ClassVar[str] = ""
     """Pattern of a value that is announced."""
     ALONE: ClassVar[str] = ""
@@ -76,17 +75,10 @@ class AnnouncedRecognizer(EntityRecognizer):
     """RE2 patterns one of which matches wherever this finds something."""
 
     def __init__(self, supported_language: str = "en") -> None:
-        super().__init__(
-            supported_entities=[self.ENTITY],
-            supported_language=supported_language,
-            name=type(self).__name__,
-        )
+        super().__init__(supported_language)
         self._words, self._shape, self._alone, self.gates = _compiled(
             _Form(self.SHAPE, self.ALONE, self.WORDS, self.FOLD)
         )
-
-    def load(self) -> None:
-        """Nothing to load."""
 
     def valid(self, value: str) -> bool:
         """Whether a value can be one; it comes without signs and spaces."""

@@ -17,11 +17,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from presidio_analyzer import EntityRecognizer, RecognizerResult
+from presidio_analyzer import RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from hauberk_pii._results import result_of
 from hauberk_pii.recognizers._announced import gate_of
+from hauberk_pii.recognizers._base import OneTypeRecognizer
 
 _SCORE = 0.9
 _LEAST_KEY = 12
@@ -120,7 +121,7 @@ _TELLING = re.compile(r"[0-9]|[^\w.\-/]|[a-z][A-Z]")
 _TRAILING = ".,;:!?)"
 
 
-class PasswordRecognizer(EntityRecognizer):
+class PasswordRecognizer(OneTypeRecognizer):
     """Passwords, pass phrases and PINs behind a word that says so.
 
     Example:
@@ -135,16 +136,6 @@ class PasswordRecognizer(EntityRecognizer):
         re.compile(rf"{_LEFT}{_SAYS_SO}{_SET}(?:{_QUOTED}|{_PLAIN})", re.IGNORECASE),
         re.compile(rf"{_LEFT}{_SAYS_SO}{_IS}(?:{_QUOTED}|{_PLAIN})", re.IGNORECASE),
     )
-
-    def __init__(self, supported_language: str = "en") -> None:
-        super().__init__(
-            supported_entities=[self.ENTITY],
-            supported_language=supported_language,
-            name=type(self).__name__,
-        )
-
-    def load(self) -> None:
-        """Nothing to load."""
 
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
