@@ -11,7 +11,8 @@ from presidio_analyzer import EntityRecognizer
 from hauberk_pii.recognizers._addresses import GeoCoordinatesRecognizer, StreetAddressRecognizer
 from hauberk_pii.recognizers._announced import AnnouncedRecognizer
 from hauberk_pii.recognizers._dates import DateOfBirthRecognizer, YearOfBirthRecognizer
-from hauberk_pii.recognizers._europe import EUROPE
+from hauberk_pii.recognizers._europe_east import EAST
+from hauberk_pii.recognizers._europe_west import WEST
 from hauberk_pii.recognizers._numbers import (
     AnnouncedNhsRecognizer,
     AnnouncedSsnRecognizer,
@@ -41,7 +42,7 @@ from hauberk_pii.recognizers._secrets import (
 )
 from hauberk_pii.recognizers._world import WORLD
 
-NATIONAL: tuple[type[AnnouncedRecognizer], ...] = (*EUROPE, *WORLD)
+NATIONAL: tuple[type[AnnouncedRecognizer], ...] = (*WEST, *EAST, *WORLD)
 """Numbers that states give to people."""
 
 NEW: tuple[type[EntityRecognizer], ...] = (

@@ -14,6 +14,10 @@ from datetime import date
 
 Check = Callable[[str], bool]
 
+MONTH = r"(?:0[1-9]|1[0-2])"
+DAY = r"(?:0[1-9]|[12][0-9]|3[01])"
+"""Patterns of two digits."""
+
 _DIGITS36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _LAST_SHORT_YEAR = 99

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from hauberk_pii.recognizers._announced import AnnouncedRecognizer
 from hauberk_pii.recognizers._checks import (
+    DAY,
+    MONTH,
     base36,
     digits,
     luhn,
@@ -18,8 +20,6 @@ from hauberk_pii.recognizers._checks import (
     weighted,
 )
 
-_MONTH = r"(?:0[1-9]|1[0-2])"
-_DAY = r"(?:0[1-9]|[12][0-9]|3[01])"
 _TEN = 10
 
 
@@ -93,7 +93,7 @@ class CnResidentIdRecognizer(AnnouncedRecognizer):
     """China: resident identity number (GB 11643-1999; ISO 7064 MOD 11-2)."""
 
     ENTITY = "CN_RESIDENT_ID"
-    SHAPE = rf"[1-8][0-9]{{5}}(?:19|20)[0-9]{{2}}{_MONTH}{_DAY}[0-9]{{3}}[0-9X]"
+    SHAPE = rf"[1-8][0-9]{{5}}(?:19|20)[0-9]{{2}}{MONTH}{DAY}[0-9]{{3}}[0-9X]"
     ALONE = SHAPE
     WORDS = ("身份证", "身份证号", "身份证号码", "公民身份号码", "resident id", "chinese id")
     FOLD = True
@@ -176,7 +176,7 @@ class MxCurpRecognizer(AnnouncedRecognizer):
 
     ENTITY = "MX_CURP"
     SHAPE = (
-        rf"[A-Z][AEIOUX][A-Z]{{2}}[0-9]{{2}}{_MONTH}{_DAY}[HMX](?:AS|BC|BS|CC|CL|CM|CS|CH|DF|DG|GT|GR|"
+        rf"[A-Z][AEIOUX][A-Z]{{2}}[0-9]{{2}}{MONTH}{DAY}[HMX](?:AS|BC|BS|CC|CL|CM|CS|CH|DF|DG|GT|GR|"
         r"HG|JC|MC|MN|MS|NT|NL|OC|PL|QT|QR|SP|SL|SR|TC|TS|TL|VZ|YN|ZS|NE)[B-DF-HJ-NP-TV-Z]{3}"
         r"[0-9A-Z][0-9]"
     )
@@ -225,7 +225,7 @@ class ZaIdRecognizer(AnnouncedRecognizer):
     """South Africa: identity number (Department of Home Affairs; a date, Luhn)."""
 
     ENTITY = "ZA_ID_NUMBER"
-    SHAPE = rf"[0-9]{{2}}{_MONTH}{_DAY} ?[0-9]{{4}} ?[0-2][0-9]{{2}}"
+    SHAPE = rf"[0-9]{{2}}{MONTH}{DAY} ?[0-9]{{4}} ?[0-2][0-9]{{2}}"
     WORDS = ("id", "rsa id", "identity", "sa id", "identity document", "id book", "identiteitsnommer",
              "national id")  # fmt: skip
 
