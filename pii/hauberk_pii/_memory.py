@@ -175,8 +175,8 @@ class Memory:
         return text if done is None else done.text
 
     def is_private(self, text: str) -> bool:
-        """Whether a text holds a value that was hidden in this session."""
-        return next(self._known.find(text), None) is not None
+        """Whether a text holds a value that was hidden in this session, in clear or encoded."""
+        return next(self._recalled(text), None) is not None
 
     def restored(self, text: str) -> str:
         """A text with the values that are hidden in it.
