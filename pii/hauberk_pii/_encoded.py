@@ -24,6 +24,8 @@ from html import unescape
 from itertools import pairwise
 from typing import NamedTuple
 
+from hauberk_pii._starts import Sparse
+
 MAX_DEPTH = 3
 """Encodings within each other that are undone: a percent-encoded form that carries base64 of JSON."""
 
@@ -31,14 +33,16 @@ _AROUND = 200
 """Characters on each side of what was decoded that are looked at with it: words that announce stand
 at most 40 before a value."""
 
-_CODED = re.compile(
-    r"(?P<html>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
-    r"|(?P<percent>(?:%[0-9A-Fa-f]{2})++)"
-    r"|(?P<unicode>(?:\\u[0-9A-Fa-f]{4})++)"
-    r"|(?P<short>\\[nrt\"/])"
-    r"|(?P<query>[?&][A-Za-z][\w.\-]{0,39}=(?=\w))"
-    r"|(?P<base64>(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{12,}+={0,2})"
-    r"|(?P<plus>(?<=[A-Za-z])\+(?=[A-Za-z]))"
+_CODED = Sparse(
+    re.compile(
+        r"(?P<html>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
+        r"|(?P<percent>(?:%[0-9A-Fa-f]{2})++)"
+        r"|(?P<unicode>(?:\\u[0-9A-Fa-f]{4})++)"
+        r"|(?P<short>\\[nrt\"/])"
+        r"|(?P<query>[?&][A-Za-z][\w.\-]{0,39}=(?=\w))"
+        r"|(?P<base64>(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{12,}+={0,2})"
+        r"|(?P<plus>(?<=[A-Za-z])\+(?=[A-Za-z]))"
+    )
 )
 _PLUS = re.compile(r"(?<=[A-Za-z])\+(?=[A-Za-z])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")

@@ -58,19 +58,25 @@ def with_names(spans: list[Span], names: list[Span]) -> list[Span]:
         >>> with_names([Span(0, 9, "PERSON", 0.85)], [Span(0, 3, "PERSON", 0.9)])
         [Span(start=0, end=9, type='PERSON', score=0.9)]
     """
+    if not names:
+        return spans
     kinds = {name.type for name in names}
     apart = [span for span in spans if span.type not in kinds]
     united: dict[str, Span] = {}
-    for span in sorted([*names, *(s for s in spans if s.type in kinds)]):
+    for span in sorted([*names, *(s for s in spans if s.type in kinds)], key=_by_start):
         last = united.get(span.type)
         if last is not None and last.overlaps(span):
             score = max(last.score, span.score)
-            united[span.type] = replace(last, end=max(last.end, span.end), score=score)
+            united[span.type] = Span(last.start, max(last.end, span.end), last.type, score)
             continue
         if last is not None:
             apart.append(last)
         united[span.type] = span
     return [*apart, *united.values()]
+
+
+def _by_start(span: Span) -> int:
+    return span.start
 
 
 def _uncovered(span: Span, kept: list[Span]) -> Iterator[Span]:

@@ -1,9 +1,7 @@
 """A pattern that is tried only where it can begin, and that refuses a text where it takes too long.
 
 Rules:
-* What is found equals what the pattern's own `finditer` finds: RE2 says where a match can begin, the
-  pattern says whether one does.
-* Where places are dense, the pattern searches by itself: that is faster then.
+* What is found equals what the pattern's own `finditer` finds.
 * A pattern that takes too long stops the analysis. Presidio leaves such a pattern out and goes on,
   as if it had found nothing.
 """
@@ -15,19 +13,10 @@ from functools import cached_property
 from time import monotonic
 from typing import Any
 
-import re2  # type: ignore[import-untyped]  # it ships no types
 import regex  # type: ignore[import-untyped]  # it ships no types
 
-from hauberk_pii._gate import loosened, quiet_options
 from hauberk_pii._limits import too_slow
-
-_DENSE = 100
-"""Characters per place from which on the pattern is faster by itself: one answer of RE2 takes as long
-as a pattern takes for about so many."""
-_SAMPLE = 16
-"""Places after which that is asked."""
-_LONG = 256
-"""Characters of a place from which on the pattern searches in it by itself."""
+from hauberk_pii._starts import Starts, starts_of
 
 
 class TimedPattern:
@@ -66,31 +55,16 @@ class TimedPattern:
         """
         if data is None or self._starts is None:
             return self._from(text, 0)
-        return self._at_places(text, data, self._starts)
+        until = monotonic() + self._seconds
+        return self._starts.matches(
+            data, lambda at: self._match(text, at, until), lambda at: self._from(text, at)
+        )
 
     def _from(self, text: str, at: int) -> Iterator[Any]:
         try:
             yield from self._compiled.finditer(text, at, timeout=self._seconds)
         except TimeoutError:
             raise too_slow(self._name) from None
-
-    def _at_places(self, text: str, data: bytes, starts: Any) -> Iterator[Any]:
-        until = monotonic() + self._seconds
-        at = 0
-        for count, place in enumerate(starts.finditer(data), start=1):
-            left, right = place.span()
-            dense = count % _SAMPLE == 0 and left < count * _DENSE
-            if dense or right - left > _LONG:
-                yield from self._from(text, max(at, left))
-                return
-            at = max(at, left)
-            while at < right:
-                match = self._match(text, at, until)
-                if match is None:
-                    at += 1
-                else:
-                    yield match
-                    at = match.end()
 
     def _match(self, text: str, at: int, until: float) -> Any:
         left = until - monotonic()
@@ -102,12 +76,5 @@ class TimedPattern:
         raise too_slow(self._name)
 
     @cached_property
-    def _starts(self) -> Any:
-        """Every match begins inside of a match of this, in a text that is ASCII; None: not known."""
-        fold = bool(self._compiled.flags & regex.IGNORECASE)
-        loose = loosened(self._source, fold=fold, plain=True)
-        if loose is None:
-            return None
-        starts = re2.compile(loose, quiet_options())
-        # Where it matches nothing at all, a match can begin anywhere.
-        return None if starts.search(b"") is not None else starts
+    def _starts(self) -> Starts | None:
+        return starts_of(self._source, fold=bool(self._compiled.flags & regex.IGNORECASE))

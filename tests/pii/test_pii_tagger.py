@@ -20,7 +20,7 @@ from hauberk_pii import finder_for
 from hauberk_pii.tagger import NameRecognizer, TaggerFileError, TaggerNlpEngine, load, parsed
 from hauberk_pii.tagger._features import Word, mode_of, runs_of
 from hauberk_pii.tagger._file import weights_of, written
-from hauberk_pii.tagger._model import LABELS, decoded, packed, unpacked
+from hauberk_pii.tagger._model import LABELS, Steps, decoded, packed, unpacked
 from hauberk_pii.tagger._source import found_in
 from hauberk_pii.tagger._tokens import tokens_of
 from hauberk_pii.tagger._words import case_of, class_of, entry_of
@@ -202,7 +202,7 @@ def test_labels_are_the_most_likely_ones_and_scores_their_probability(seed: int)
     }
     best = max(weights, key=weights.__getitem__)
     total = sum(map(exp, weights.values()))
-    found = list(decoded(emissions, transitions))
+    found = list(decoded(emissions, Steps(transitions)))
     covered = {at: kind for first, last, kind, _ in found for at in range(first, last + 1)}
     assert covered == {at: LABELS[i][2:] for at, i in enumerate(best) if i}
     for first, last, kind, score in found:

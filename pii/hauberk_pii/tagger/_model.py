@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import exp
-from operator import add
+from operator import add, mul
 from typing import NamedTuple
 
 from hauberk_pii.tagger._features import (
@@ -137,7 +137,7 @@ class Tagger:
     def __init__(self, table: Entries, weights: Weights, transitions: list[list[float]]) -> None:
         self._table = table
         self._weights = weights
-        self._transitions = transitions
+        self._steps = Steps(transitions)
         self._words: dict[tuple[str, str], Word] = {}
         self._kinds: dict[Kinds, int] = {}
         self._first = weights.total(("first",))
@@ -151,7 +151,7 @@ class Tagger:
             if end - start == 1 and _is_none(totals[0]):
                 continue
             emissions = [unpacked(total) for total in totals]
-            for first, last, label, score in decoded(emissions, self._transitions):
+            for first, last, label, score in decoded(emissions, self._steps):
                 final, at, _ = tokens[start + last]
                 yield Name(tokens[start + first][1], at + len(final), label, score)
 
@@ -210,21 +210,33 @@ def _is_none(total: int) -> bool:
     return lanes[0] >= max(lanes)
 
 
-def decoded(
-    emissions: list[list[float]], transitions: list[list[float]]
-) -> Iterator[tuple[int, int, str, float]]:
+class Steps:
+    """What it weighs that one label follows another.
+
+    Args:
+        transitions: For each label, the weight of each one after it.
+    """
+
+    def __init__(self, transitions: list[list[float]]) -> None:
+        self.before = list(zip(*transitions, strict=True))
+        """For each label, the weight of each one before it."""
+        self.odds = [[exp(x) for x in row] for row in transitions]
+        self.odds_before = list(zip(*self.odds, strict=True))
+
+
+def decoded(emissions: list[list[float]], steps: Steps) -> Iterator[tuple[int, int, str, float]]:
     """Spans of the best labels of a run: first and last index, label, probability."""
-    path = _best(emissions, transitions)
+    path = _best(emissions, steps)
     if not any(path):
         return
-    marginals = _marginals(emissions, transitions)
+    marginals = _marginals(emissions, steps)
     start = -1
     for index in range(len(path) + 1):
         label = LABELS[path[index]] if index < len(path) else "O"
         if start >= 0 and not (label[0] == "I" and label[2:] == LABELS[path[start]][2:]):
             kind = LABELS[path[start]][2:]
             lanes = _LANES[kind]
-            score = min(sum(marginals[at][i] for i in lanes) for at in range(start, index))
+            score = min(sum([marginals[at][i] for i in lanes]) for at in range(start, index))
             yield start, index - 1, kind, score
             start = -1
         if start < 0 and label != "O":
@@ -236,15 +248,14 @@ _LANES = {
 }
 
 
-def _best(emissions: list[list[float]], transitions: list[list[float]]) -> list[int]:
+def _best(emissions: list[list[float]], steps: Steps) -> list[int]:
     """The most likely labels of a run (Viterbi 1967)."""
     best = emissions[0]
     came: list[list[int]] = []
-    steps = list(zip(*transitions, strict=True))  # for each label, from every one before it
     for scores in emissions[1:]:
         row: list[float] = []
         back: list[int] = []
-        for step, score in zip(steps, scores, strict=True):
+        for step, score in zip(steps.before, scores, strict=True):
             sums = list(map(add, best, step))
             top = max(sums)
             row.append(top + score)
@@ -258,32 +269,25 @@ def _best(emissions: list[list[float]], transitions: list[list[float]]) -> list[
     return path
 
 
-def _shifted(scores: list[float]) -> list[float]:
-    top = max(scores)
-    return [x - top for x in scores]
-
-
-def _marginals(emissions: list[list[float]], transitions: list[list[float]]) -> list[list[float]]:
+def _marginals(emissions: list[list[float]], steps: Steps) -> list[list[float]]:
     """Probability of each label at each place of a run."""
-    n = len(LABELS)
-    weights = [[exp(x) for x in row] for row in transitions]
-    local = [[exp(x) for x in _shifted(row)] for row in emissions]
+    tops = map(max, emissions)
+    local = [[exp(x - top) for x in row] for row, top in zip(emissions, tops, strict=True)]
     forward = [local[0]]
     for row in local[1:]:
         last = forward[-1]
-        new = [row[j] * sum(last[i] * weights[i][j] for i in range(n)) for j in range(n)]
-        total = sum(new)
-        forward.append([x / total for x in new])
-    backward = [[1.0] * n]
+        sums = [sum(map(mul, last, odds)) for odds in steps.odds_before]
+        forward.append(_shares(map(mul, row, sums)))
+    backward = [[1.0] * len(LABELS)]
     for row in reversed(local[1:]):
-        last = backward[-1]
-        new = [sum(weights[i][j] * row[j] * last[j] for j in range(n)) for i in range(n)]
-        total = sum(new)
-        backward.append([x / total for x in new])
+        ahead = list(map(mul, row, backward[-1]))
+        backward.append(_shares(sum(map(mul, odds, ahead)) for odds in steps.odds))
     backward.reverse()
-    found: list[list[float]] = []
-    for ahead, behind in zip(forward, backward, strict=True):
-        both = [a * b for a, b in zip(ahead, behind, strict=True)]
-        total = sum(both)
-        found.append([x / total for x in both])
-    return found
+    return [_shares(map(mul, a, b)) for a, b in zip(forward, backward, strict=True)]
+
+
+def _shares(numbers: Iterable[float]) -> list[float]:
+    """Numbers as parts of their sum."""
+    found = list(numbers)
+    total = sum(found)
+    return [x / total for x in found]
