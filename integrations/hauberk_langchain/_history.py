@@ -35,7 +35,7 @@ from hauberk_langchain._messages import (
     with_content,
 )
 
-_PLAIN = (str, type(None), bool, int, float)
+_PLAIN = frozenset({str, type(None), bool, int, float})
 
 _MARSHAL = 2
 """The last version of the format that gives equal values equal bytes: later ones tell objects apart."""
@@ -45,9 +45,6 @@ _MAX_DEPTH = 16
 
 _READ = ("content", "name", "role", "additional_kwargs", *CALL_FIELDS)
 """The fields of messages that have texts, or say whose they are."""
-
-_FIELDS_OF_PLAIN = ("content", "name", "role")
-"""The same, where the content is the only text."""
 
 
 @dataclass(slots=True)
@@ -116,8 +113,13 @@ def _again(message: BaseMessage, number: int, now: Sequence[_Known]) -> _Known:
 
 
 def _is_read_alike(message: BaseMessage, held: dict[str, Any]) -> bool:
-    mine = vars(message)
-    return is_plain(message) and all(mine.get(f) == held.get(f) for f in _FIELDS_OF_PLAIN)
+    mine: dict[str, Any] = vars(message)
+    return (
+        mine["content"] == held["content"]
+        and mine["name"] == held["name"]
+        and mine.get("role") == held.get("role")
+        and is_plain(message)
+    )
 
 
 def _read(message: BaseMessage, number: int, before: Sequence[_Known]) -> _Known:
@@ -187,10 +189,10 @@ def _copy_of(message: BaseMessage) -> dict[str, Any] | None:
 
 def _copied(value: Any, depth: int) -> Any:
     kind = type(value)
-    if kind in _PLAIN:
-        return value
-    if depth and kind is dict:
-        return {key: _copied(inner, depth - 1) for key, inner in value.items()}
-    if depth and kind is list:
-        return [_copied(inner, depth - 1) for inner in value]
-    raise TypeError
+    if not depth or (kind is not dict and kind is not list):
+        raise TypeError
+    new: Any = kind(value)
+    for key, inner in tuple(new.items()) if kind is dict else enumerate(value):
+        if type(inner) not in _PLAIN:
+            new[key] = _copied(inner, depth - 1)
+    return new
