@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hauberk._limits import over_limit
 from hauberk.approval import Grant
-from hauberk.decisions import Decision, Finding, Severity, Verdict
+from hauberk.decisions import ALLOWED, Decision, Finding, Severity, Verdict
 from hauberk.events import Event
 from hauberk.plugin import Entry, Plugin
 from hauberk.policy import LimitsPolicy, OnError
@@ -28,6 +28,20 @@ _log = logging.getLogger("hauberk")
 class Check:
     """What the plugins of one stage said of one event, so far."""
 
+    __slots__ = (
+        "_findings",
+        "_grant",
+        "_limits",
+        "_on_error",
+        "_plugins",
+        "_question",
+        "_refusal",
+        "_started",
+        "_timeout_s",
+        "event",
+        "original",
+    )
+
     def __init__(
         self,
         event: Event,
@@ -37,7 +51,7 @@ class Check:
         grant: Grant | None = None,
     ) -> None:
         self.event = event
-        self._original = event
+        self.original = event
         self._plugins = plugins
         self._limits = limits
         self._on_error = on_error
@@ -65,6 +79,8 @@ class Check:
 
     def accept(self, plugin: Plugin, decision: Decision) -> None:
         """Thread one plugin's decision through."""
+        if decision is ALLOWED:
+            return
         match decision.verdict:
             case Verdict.DENY:
                 self.refuse(plugin.name, decision)
@@ -104,7 +120,7 @@ class Check:
     def entry(self, decision: Decision) -> Entry:
         """This check, for the recorder."""
         return Entry(
-            event=self._original,
+            event=self.original,
             decision=decision,
             elapsed_s=time.perf_counter() - self._started,
             time=time.time(),
@@ -112,12 +128,14 @@ class Check:
 
     def decision(self) -> Decision:
         """What all plugins together decided."""
+        if self._is_plain():
+            return ALLOWED
         findings = tuple(self._findings)
         if self._refusal is not None:
             return replace(self._refusal, findings=findings)
-        changed = self.event is not self._original
+        changed = self.event is not self.original
         if self._question is not None:
-            if self._grant is None or not self._grant.covers(self._original, self.event):
+            if self._grant is None or not self._grant.covers(self.original, self.event):
                 return replace(
                     self._question,
                     findings=findings,
@@ -131,6 +149,15 @@ class Check:
             segments=self.event.segments if changed else None,
             arguments=self.event.arguments if changed else None,
             timeout_s=self._timeout_s,
+        )
+
+    def _is_plain(self) -> bool:
+        return (
+            self.event is self.original
+            and not self._findings
+            and self._refusal is None
+            and self._question is None
+            and self._timeout_s is None
         )
 
     def refuse(self, name: str, decision: Decision) -> None:

@@ -13,11 +13,12 @@ def over_limit(event: Event, limits: LimitsPolicy) -> Decision | None:
     if len(event.segments) > limits.max_segments:
         return _deny("hauberk.limit-segments", f"more than {limits.max_segments} texts")
     chars = sum([len(segment.text) for segment in event.segments])
-    try:
-        for _, text in leaves(event.arguments, max_depth=limits.max_depth):
-            chars += len(text)
-    except TooDeepError:
-        return _deny("hauberk.limit-depth", f"nested deeper than {limits.max_depth} levels")
+    if event.arguments is not None:
+        try:
+            for _, text in leaves(event.arguments, max_depth=limits.max_depth):
+                chars += len(text)
+        except TooDeepError:
+            return _deny("hauberk.limit-depth", f"nested deeper than {limits.max_depth} levels")
     if chars > limits.max_text_chars:
         return _deny("hauberk.limit-size", f"more than {limits.max_text_chars} characters")
     return None

@@ -109,7 +109,12 @@ class Decision:
 
     @classmethod
     def allow(cls, *, findings: Iterable[Finding] = (), timeout_s: float | None = None) -> Decision:
-        """Pass the event on unchanged. Findings that only flag go along."""
+        """Pass the event on unchanged. Findings that only flag go along.
+
+        Plain ones are all `ALLOWED`: most decisions are.
+        """
+        if timeout_s is None and not findings and cls is Decision:
+            return ALLOWED
         return cls(verdict=Verdict.ALLOW, findings=tuple(findings), timeout_s=timeout_s)
 
     @classmethod
@@ -154,7 +159,7 @@ class Decision:
     @property
     def passes(self) -> bool:
         """True when the event may go on (as it is, or rewritten)."""
-        return self.verdict in (Verdict.ALLOW, Verdict.REWRITE)
+        return self.verdict is Verdict.ALLOW or self.verdict is Verdict.REWRITE
 
     def apply(self, event: Event) -> Event:
         """The event as it may go on: rewritten where this decision rewrites."""
@@ -166,3 +171,7 @@ class Decision:
         from hauberk.notebook import decision_html  # noqa: PLC0415 - for notebooks only
 
         return decision_html(self)
+
+
+ALLOWED = Decision(verdict=Verdict.ALLOW)
+"""A decision with nothing to say."""

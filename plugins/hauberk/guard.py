@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from hauberk._asking import Ask, Asking, AsyncAsk
 from hauberk._build import build_plugins, build_recorder
-from hauberk._check import Check
+from hauberk._engine import Engine
 from hauberk._roster import Roster, on_error
 from hauberk._stream import GuardStream
 from hauberk.approval import Approvals, Approver, Grant
@@ -82,7 +82,9 @@ class Guard:
         self.approvals = Approvals.open(self.policy.approval)
         self._asking = Asking(self.approvals, approver)
         self._roster = Roster(self.plugins)
-        self._on_error = on_error(self.policy)
+        self._engine = Engine(
+            self._roster, self.recorder, self.policy.limits, on_error(self.policy)
+        )
 
     @classmethod
     def from_policy(cls, source: Policy | Mapping[str, object] | str | Path) -> Self:
@@ -181,47 +183,11 @@ class Guard:
 
         `grant` is a person's answer to the question that an earlier check of this event asked.
         """
-        run = self._open(event, grant)
-        try:
-            for plugin in run.plugins():
-                try:
-                    run.accept(plugin, plugin.inspect(run.event))
-                except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
-                    run.failed(plugin.name, error)
-            decision = run.decision()
-            if self.recorder is not None:
-                try:
-                    self.recorder.record(run.entry(decision))
-                except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
-                    decision = run.failed("audit", error)
-        except BaseException:
-            self.release(event)  # a check that is cancelled half-way leaves no reservation behind
-            raise
-        return self._settled(run, decision)
+        return self._engine.check(event, grant)[1]
 
     async def acheck(self, event: Event, *, grant: Grant | None = None) -> Decision:
         """The same decision as `check`, without blocking the event loop on anyone's I/O."""
-        run = self._open(event, grant)
-        try:
-            for plugin in run.plugins():
-                try:
-                    waits = self._roster.waiting.get(id(plugin))
-                    if waits is None:
-                        run.accept(plugin, plugin.inspect(run.event))
-                    else:
-                        run.accept(plugin, await waits.ainspect(run.event))
-                except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
-                    run.failed(plugin.name, error)
-            decision = run.decision()
-            if self.recorder is not None:
-                try:
-                    await self.recorder.arecord(run.entry(decision))
-                except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
-                    decision = run.failed("audit", error)
-        except BaseException:
-            self.release(event)  # a check that is cancelled half-way leaves no reservation behind
-            raise
-        return self._settled(run, decision)
+        return (await self._engine.acheck(event, grant))[1]
 
     def decide(self, event: Event, ask: Ask | None = None) -> tuple[Event, Decision]:
         """Check, and where a person must approve, ask and check again.
@@ -234,29 +200,29 @@ class Guard:
             The event as it may go on (edited by the person, rewritten by plugins), and the decision
             on it, which is `ask` only where nobody could be asked.
         """
-        decision = self.check(event)
-        if decision.verdict is Verdict.ASK:
-            answer = self._asking.ask(event, decision, ask)
-            if isinstance(answer, Grant):
-                event = event.rewritten(None, answer.arguments)
-                decision = self.check(event, grant=answer)
-                self._roster.approved(event)
-            else:
-                decision = self._unanswered(event, decision, answer)
-        return decision.apply(event), decision
+        checked, decision = self._engine.check(event, None)
+        if decision.verdict is not Verdict.ASK:
+            return checked, decision
+        answer = self._asking.ask(event, decision, ask)
+        if not isinstance(answer, Grant):
+            return event, self._unanswered(event, decision, answer)
+        event = event.rewritten(None, answer.arguments)
+        result = self._engine.check(event, answer)
+        self._roster.approved(event)
+        return result
 
     async def adecide(self, event: Event, ask: AsyncAsk | None = None) -> tuple[Event, Decision]:
         """The same, on an event loop."""
-        decision = await self.acheck(event)
-        if decision.verdict is Verdict.ASK:
-            answer = await self._asking.aask(event, decision, ask)
-            if isinstance(answer, Grant):
-                event = event.rewritten(None, answer.arguments)
-                decision = await self.acheck(event, grant=answer)
-                self._roster.approved(event)
-            else:
-                decision = self._unanswered(event, decision, answer)
-        return decision.apply(event), decision
+        checked, decision = await self._engine.acheck(event, None)
+        if decision.verdict is not Verdict.ASK:
+            return checked, decision
+        answer = await self._asking.aask(event, decision, ask)
+        if not isinstance(answer, Grant):
+            return event, self._unanswered(event, decision, answer)
+        event = event.rewritten(None, answer.arguments)
+        result = await self._engine.acheck(event, answer)
+        self._roster.approved(event)
+        return result
 
     def require(self, event: Event) -> Event:
         """Check, and give the event as it may go on.
@@ -312,18 +278,14 @@ class Guard:
 
         For adapters: a tool that ran out of time, say.
         """
-        run = Check(event, (), self.policy.limits, self._on_error)
-        run.refuse("adapter", decision)
-        return self._refused(run)
+        return blocked(event, self._engine.refuse(event, "adapter", decision))
 
     def refuse(self, event: Event, part: str, error: Exception) -> BlockedError:
         """Record that `part` failed outside a check, and give the error to raise.
 
         For adapters and streams: an exception inside a seam must block, never let text through.
         """
-        run = Check(event, (), self.policy.limits, {})
-        run.failed(part, error)
-        return self._refused(run)
+        return blocked(event, self._engine.refuse(event, part, error))
 
     def watches(self, stage: Stage) -> bool:
         """Whether any plugin looks at this stage.
@@ -367,31 +329,11 @@ class Guard:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, event: Event, grant: Grant | None) -> Check:
-        plugins = self._roster.by_stage[event.stage]
-        return Check(event, plugins, self.policy.limits, self._on_error, grant)
-
     def _unanswered(self, event: Event, asked: Decision, answer: Decision | None) -> Decision:
         """The refusal that a person gave; or the question, without what it would have let through."""
         if answer is not None:
             return self.deny(event, answer).decision
         return replace(asked, segments=None, arguments=None)
-
-    def _refused(self, run: Check) -> BlockedError:
-        decision = run.decision()
-        if self.recorder is not None:
-            try:
-                self.recorder.record(run.entry(decision))
-            except Exception as error:  # noqa: BLE001 - it is refused already
-                decision = run.failed("audit", error)
-        return blocked(run.event, self._settled(run, decision))
-
-    def _settled(self, run: Check, decision: Decision) -> Decision:
-        if not decision.passes:
-            self.release(run.event)
-            if decision.stop:
-                run.event.session.trip(decision)
-        return decision
 
 
 def _passed(event: Event, decision: Decision) -> Event:
