@@ -22,13 +22,13 @@ from typing import assert_never
 from hauberk.budget._prices import NANO_USD, PriceList
 from hauberk.budget._rules import estimated_tokens, limits_of, refused, unpriced
 from hauberk.budget._store import Amounts, BudgetStore, MemoryBudgetStore
-from hauberk.decisions import Decision
+from hauberk.decisions import ALLOWED, Decision
 from hauberk.events import Event, Stage, Usage
 from hauberk.plugin import StreamFilter
 from hauberk.policy import BudgetPolicy
 from hauberk.session import Session
 
-_ALLOW = Decision.allow()
+_Prompts = dict[str, int]
 _TOOL_CALL = Amounts(tool_calls=1)
 
 
@@ -104,7 +104,7 @@ class BudgetPlugin:
                 pass
             case _:
                 assert_never(event.stage)
-        return _ALLOW
+        return ALLOWED
 
     def release(self, event: Event) -> None:
         """The call ended early: free what it did not use. Once for each call."""
@@ -147,7 +147,7 @@ class BudgetPlugin:
         if cost is None and self._limits.nano_usd is not None:
             return unpriced(event.model)
         decision = self._reserve(event, Amounts(1, 0, sent + answer, cost or 0))
-        if decision.passes:
+        if decision is ALLOWED:
             self._prompts(event.session)[event.call] = sent
         return decision
 
@@ -155,7 +155,7 @@ class BudgetPlugin:
         short = self._store.reserve(
             event.session, event.call, amounts, limits=self._limits, now=self._clock()
         )
-        return _ALLOW if short is None else refused(short)
+        return ALLOWED if short is None else refused(short)
 
     def _settle_model_call(self, event: Event) -> None:
         sent = self._prompts(event.session).pop(event.call, 0)
@@ -172,7 +172,7 @@ class BudgetPlugin:
 
     def _prompts(self, session: Session) -> dict[str, int]:
         """Estimated tokens of the prompts that are open in this session, by call."""
-        return session.state(self, dict[str, int])
+        return session.state(self, _Prompts)
 
 
 def _estimated(event: Event, sent: int) -> Usage:

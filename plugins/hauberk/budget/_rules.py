@@ -39,13 +39,12 @@ def estimated_tokens(segments: Iterable[Segment]) -> int:
         >>> estimated_tokens([Segment.from_user("Hello, world")])
         7
     """
-    texts = [segment.text for segment in segments]
-    sizes = [len(text) if text.isascii() else _size(text) for text in texts]
-    return TOKENS_PER_MESSAGE * len(sizes) - sum([-size // BYTES_PER_TOKEN for size in sizes])
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
+    tokens = 0
+    for segment in segments:
+        text = segment.text
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        tokens += TOKENS_PER_MESSAGE - (-size // BYTES_PER_TOKEN)
+    return tokens
 
 
 def limits_of(policy: BudgetPolicy) -> Limits:

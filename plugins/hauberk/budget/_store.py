@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from operator import add, sub
 from threading import Lock
 from typing import NamedTuple, Protocol
@@ -132,11 +133,13 @@ class MemoryBudgetStore:
         with account.lock:
             if account.started is None:
                 account.started = now
-            replaced = account.open.get(call, _NOTHING)
-            others = _minus(account.reserved, replaced)
-            short = _overdue(now - account.started, limits.wall_time_s) or _shortage(
-                account.spent, others, amounts, limits
-            )
+            replaced, others = account.open.get(call), account.reserved
+            if replaced is not None:
+                others = _minus(others, replaced)
+            elapsed_s, limit_s = now - account.started, limits.wall_time_s
+            if limit_s is not None and elapsed_s > limit_s:
+                return Shortage("wall_time_s", elapsed_s, 0, 0, limit_s)
+            short = _shortage(account.spent, others, amounts, limits)
             if short is None:
                 account.open[call] = amounts
                 account.reserved = _plus(others, amounts)
@@ -158,7 +161,7 @@ class MemoryBudgetStore:
 
     def _account(self, session: Session) -> _Account:
         # The session holds the account, the store only knows its name: it goes with the session.
-        return session.state(self, lambda: self._shared(session.ident))
+        return session.state(self, partial(self._shared, session.ident))
 
     def _shared(self, ident: str) -> _Account:
         with self._lock:
@@ -181,24 +184,17 @@ _NOTHING = Amounts()
 
 
 def _plus(left: Amounts, right: Amounts) -> Amounts:
-    return Amounts._make(map(add, left, right))
+    return Amounts(*map(add, left, right))
 
 
 def _minus(left: Amounts, right: Amounts) -> Amounts:
-    return Amounts._make(map(sub, left, right))
-
-
-def _overdue(elapsed_s: float, limit_s: float | None) -> Shortage | None:
-    if limit_s is None or elapsed_s <= limit_s:
-        return None
-    return Shortage("wall_time_s", elapsed_s, 0, 0, limit_s)
+    return Amounts(*map(sub, left, right))
 
 
 def _shortage(spent: Amounts, reserved: Amounts, asked: Amounts, limits: Limits) -> Shortage | None:
     """The first dimension in which `asked` does not fit. What is not asked for is not short."""
-    for name, used, held, more, limit in zip(
-        Amounts._fields, spent, reserved, asked, limits, strict=False
-    ):
-        if limit is not None and more and used + held + more > limit:
-            return Shortage(name, used, held, more, limit)
+    for at, more in enumerate(asked):
+        limit = limits[at]
+        if more and limit is not None and spent[at] + reserved[at] + more > limit:
+            return Shortage(Amounts._fields[at], spent[at], reserved[at], more, limit)
     return None
