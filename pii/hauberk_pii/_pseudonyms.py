@@ -97,11 +97,13 @@ class Grammar:
             text: What came so far.
             start: Where to look from: what lies before is settled.
         """
-        since = max(start, len(text) - self.longest)
-        match = self._begun.search(text, since)
-        if match is None or (match[0] == '"' and self._quoted.search(text, since)):
-            return len(text)  # the quotation mark ends one, and begins none
-        return match.start()
+        match = self._begun.search(text, max(start, len(text) - self.longest))
+        if match is None:
+            return len(text)
+        at = match.start()
+        if text[at] == '"' and self._quoted.search(text, max(start, at - self.longest), at + 1):
+            return at + 1  # the quotation mark ends one, and begins none
+        return at
 
     def _found(self, pattern: re.Pattern[str], text: str, start: int) -> Iterator[Mention]:
         if _SIGN.search(text, start) is None:

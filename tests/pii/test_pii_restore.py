@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hauberk.policy import Operator
 from hauberk.structure import replace_leaves
 from hauberk_pii import MemoryVault, Span, Value
+from hauberk_pii._json_places import documents_of
 from hauberk_pii._mask import masked
 from hauberk_pii._pseudonyms import Grammar
 from hauberk_pii._restore import JsonRestorer, TextRestorer, restored
@@ -56,7 +57,8 @@ def test_masking_and_restoring_gives_the_same_text(text: str, data: st.DataObjec
     writer = Writer(vault, SCRIPT, "en")
     done = masked(text, spans, SCRIPT, lambda values: writer.write(values, PLAIN))
     assert restored(done.text, SCRIPT, vault) == text
-    assert all(any(d.start <= s.start and s.end <= d.end for d in done.spans) for s in spans)
+    if not documents_of(text).spans:  # in JSON spans end where strings do
+        assert all(any(d.start <= s.start and s.end <= d.end for d in done.spans) for s in spans)
 
 
 @given(_texts, st.data())
