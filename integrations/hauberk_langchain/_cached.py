@@ -5,8 +5,7 @@ Rules:
   prompt is refused, what the answer may not say is taken out.
 * It is a call that bought nothing (`Usage.cached`).
 * The cache keeps what it kept.
-
-String models do not say what they found in a cache: their hits are not seen.
+* A string model does not say what it found in a cache: whatever it gives and was not asked, it found.
 """
 
 from __future__ import annotations
@@ -14,15 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
+from inspect import iscoroutinefunction
 from typing import Any
 
 from langchain_core.globals import get_llm_cache
-from langchain_core.outputs import ChatResult
+from langchain_core.outputs import ChatResult, LLMResult
 
 from hauberk import Guard, Segment, Usage
 from hauberk_langchain._errors import hard_stops
 from hauberk_langchain._messages import ChatCodec
-from hauberk_langchain._models import CHAT, Call, answer
+from hauberk_langchain._models import CHAT, TEXT, Call, TextCodec, aanswer, answer
 from hauberk_langchain._objects import named_like
 from hauberk_langchain._run import pending
 
@@ -33,8 +33,16 @@ class _CachedCodec(ChatCodec):
         return segments, replace(usage or Usage(), cached=True)
 
 
+class _CachedTextCodec(TextCodec):
+    def read(self, answer: LLMResult) -> tuple[tuple[Segment, ...], Usage | None]:
+        segments, _ = super().read(answer)
+        return segments, Usage(cached=True)
+
+
 _CACHED = replace(CHAT, codec=_CachedCodec())
+_CACHED_TEXT = replace(TEXT, codec=_CachedTextCodec())
 _asking: ContextVar[tuple[Call, Any] | None] = ContextVar("hauberk_cache", default=None)
+_asked: ContextVar[list[str] | None] = ContextVar("hauberk_cache_missed", default=None)
 
 
 def cache_methods(
@@ -82,6 +90,113 @@ def cache_methods(
         "_agenerate_with_cache": named_like(async_, _agenerate_with_cache),
         "_convert_cached_generations": named_like(convert_, _convert_cached_generations),
     }
+
+
+def asked_methods(base: type[Any]) -> dict[str, Any]:
+    """The methods of a guarded string model that ask for what no cache has: they say so."""
+    sync_, async_ = base._generate_helper, base._agenerate_helper  # noqa: SLF001 - the seam
+
+    def _generate_helper(self: Any, prompts: list[str], *args: Any, **kwargs: Any) -> Any:
+        _note(prompts)
+        return sync_(self, prompts, *args, **kwargs)
+
+    async def _agenerate_helper(self: Any, prompts: list[str], *args: Any, **kwargs: Any) -> Any:
+        _note(prompts)
+        return await async_(self, prompts, *args, **kwargs)
+
+    return {
+        "_generate_helper": named_like(sync_, _generate_helper),
+        "_agenerate_helper": named_like(async_, _agenerate_helper),
+    }
+
+
+def judging_hits(original: Any, guards_of: Callable[[object], tuple[Guard, ...]]) -> Any:
+    """`generate` or `agenerate` of string models, with each hit judged before it is given."""
+
+    def generate(self: Any, prompts: list[str], *args: Any, **kwargs: Any) -> Any:
+        call = _text_call(self, guards_of(self), args, kwargs)
+        if call is None:
+            return original(self, prompts, *args, **kwargs)
+        with _Noting() as asked:
+            result: LLMResult = original(self, prompts, *args, **kwargs)
+        given = list(result.generations)
+        for place in _hits(prompts, asked):
+            given[place] = _judged(call, prompts[place], given[place])
+        return result.model_copy(update={"generations": given})
+
+    async def agenerate(self: Any, prompts: list[str], *args: Any, **kwargs: Any) -> Any:
+        call = _text_call(self, guards_of(self), args, kwargs)
+        if call is None:
+            return await original(self, prompts, *args, **kwargs)
+        with _Noting() as asked:
+            result: LLMResult = await original(self, prompts, *args, **kwargs)
+        given = list(result.generations)
+        for place in _hits(prompts, asked):
+            given[place] = await _ajudged(call, prompts[place], given[place])
+        return result.model_copy(update={"generations": given})
+
+    return named_like(original, agenerate if iscoroutinefunction(original) else generate)
+
+
+def _judged(call: Call, prompt: str, found: list[Any]) -> list[Any]:
+    with hard_stops:
+        done = answer(call, call.guards, prompt, lambda _: LLMResult(generations=[found]))
+    texts: list[Any] = done.generations[0]
+    return texts
+
+
+async def _ajudged(call: Call, prompt: str, found: list[Any]) -> list[Any]:
+    async def give(_: object) -> LLMResult:
+        return LLMResult(generations=[found])
+
+    with hard_stops:
+        done = await aanswer(call, call.guards, prompt, give)
+    texts: list[Any] = done.generations[0]
+    return texts
+
+
+def _text_call(
+    model: Any, guards: tuple[Guard, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Call | None:
+    """The call that a hit of a cache answers; None where there can be none."""
+    if not guards or not _has_cache(model):
+        return None
+    stop = args[0] if args else kwargs.get("stop")
+    return Call(_CACHED_TEXT, model, pending(model, guards), stop, None, {})
+
+
+def _hits(prompts: list[str], asked: list[str]) -> list[int]:
+    """The places of the prompts that no model was asked: those that it was asked came in order."""
+    left = iter([*asked, None])
+    next_asked = next(left)
+    found: list[int] = []
+    for place, prompt in enumerate(prompts):
+        if prompt == next_asked:
+            next_asked = next(left)
+        else:
+            found.append(place)
+    return found
+
+
+def _note(prompts: list[str]) -> None:
+    asked = _asked.get()
+    if asked is not None:
+        asked += prompts
+
+
+class _Noting:
+    """The stretch in which it is noted what a string model is asked."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> list[str]:
+        self._before = _asked.get()
+        mine: list[str] = []
+        _asked.set(mine)
+        return mine
+
+    def __exit__(self, *_: object) -> None:
+        _asked.set(self._before)
 
 
 def _has_cache(model: Any) -> bool:

@@ -24,6 +24,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.vectorstores import VectorStore
 
 from hauberk import Guard
+from hauberk_langchain._cached import judging_hits
 from hauberk_langchain._embeddings import embedding_methods
 from hauberk_langchain._objects import named_like
 from hauberk_langchain._run import around, callbacks_of, noting_refusals, runs, scope_of
@@ -162,6 +163,8 @@ def _patch_models(kind: type[Any]) -> None:
     for name in ("invoke", "ainvoke"):
         _wrap(kind, name)
     for name in ("generate", "agenerate"):
+        if kind is BaseLLM:
+            setattr(kind, name, judging_hits(getattr(kind, name), guards_of))
         _patch(kind, name, _GENERATE_PLACE)
     for name in ("stream", "astream", "_chat_model_stream_v3", "_achat_model_stream_v3"):
         if hasattr(kind, name):

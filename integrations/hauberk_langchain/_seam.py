@@ -27,7 +27,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.vectorstores import VectorStore
 
 from hauberk import Decision, Event, Guard, Policy, Stage
-from hauberk_langchain._cached import cache_methods
+from hauberk_langchain._cached import asked_methods, cache_methods
 from hauberk_langchain._embeddings import embedding_methods
 from hauberk_langchain._models import CHAT, TEXT, model_methods
 from hauberk_langchain._objects import named_like
@@ -180,7 +180,7 @@ def _methods(base: type[Any]) -> dict[str, Any]:
         # What is asked when this model fails is asked the same thing.
         names = _known(base, tuple(name for name in _DERIVING if "_" in name.strip("_")))
         made = {name: _deriving(getattr(base, name)) for name in (*names, "bind")}
-        cached = cache_methods(base, guards_of) if form is CHAT else {}
+        cached = cache_methods(base, guards_of) if form is CHAT else asked_methods(base)
         return model_methods(form, base, guards_of) | cached | made
     if issubclass(base, BaseTool):
         return _tool_methods(base)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 from langchain_core.caches import InMemoryCache
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import LLM, BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableLambda
@@ -103,6 +103,51 @@ def test_a_hit_of_a_cache_is_judged_and_a_session_that_was_ended_gets_none(
         with pytest.raises(BlockedError):
             ask("harmless")
     assert len(bare.seen) == 2
+
+
+class Text(LLM):
+    """A string model that says its prompt back."""
+
+    seen: list[str]
+
+    @property
+    def _llm_type(self) -> str:
+        return "text"
+
+    def _call(self, prompt: str, *_: Any, **__: Any) -> str:
+        self.seen.append(prompt)
+        return f"{prompt} said"
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("way", ["protect", "handler"])
+def test_a_hit_of_a_string_models_cache_is_judged_recorded_and_costs_nothing(
+    kit: Any, colour: str, way: str
+) -> None:
+    meter, cache = kit.Meter(), InMemoryCache()
+    guard = guard_of(kit.Screen(), kit.Names(), meter)
+    bare = Text(cache=cache, seen=[])
+    bare.batch(["harmless", "ATTACK", f"mail {MAIL}"])
+    model = protect(bare.model_copy(), guard) if way == "protect" else bare.model_copy()
+    config: Any = {"callbacks": [HauberkCallbackHandler(guard)] if way == "handler" else []}
+
+    def ask(*texts: str) -> Any:
+        if colour == "sync":
+            return model.batch(list(texts), config)
+        return asyncio.run(model.abatch(list(texts), config))
+
+    with guard.session():
+        found = ask("harmless", "new", f"mail {MAIL}", "harmless")
+        assert found == ["harmless said", "new said", f"mail {MAIL} said", "harmless said"]
+        assert [usage.cached for usage in meter.usages if usage].count(True) == 3
+        assert meter.count == {Stage.PROMPT: 4, Stage.COMPLETION: 4}
+        assert meter.open == {}
+        with pytest.raises(BlockedError):
+            ask("ATTACK")
+        with pytest.raises(BlockedError):
+            ask("harmless")
+    assert bare.seen == ["harmless", "ATTACK", f"mail {MAIL}", "new"]
+    assert "MAIL_1" not in str(cache._cache)
 
 
 def test_a_fallback_is_no_way_around_a_refusal(kit: Any) -> None:
