@@ -46,6 +46,18 @@ class Rule:
     timeout_s: float | None
     breaker: Breaker | None
 
+    @property
+    def by_schema(self) -> bool:
+        """Whether it asks for nothing but a schema of the arguments."""
+        (case, *more) = self.cases
+        return (
+            self.condition is None
+            and not more
+            and case.condition is None
+            and not case.asking
+            and case.constraints.is_empty
+        )
+
     def case(
         self, facts: Facts, arguments: Arguments
     ) -> tuple[CompiledCase | None, Outcome | None]:

@@ -17,6 +17,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -35,6 +36,21 @@ _NAMES_KEPT = 4096
 """Tool names of which is kept what their name alone decides. Agents have tens of tools."""
 
 Arguments = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    """What a tool's name alone decides."""
+
+    refusal: Outcome | None
+    rules: tuple[Rule, ...]
+    denials: tuple[Denial, ...]
+    """Those that may hold for some of its calls."""
+    breaker: Breaker | None
+    allowed: Outcome
+    """The allowance of a call that nothing objects to."""
+    by_schema: bool
+    """Whether nothing but the schema of its arguments (and what was delegated) can object."""
 
 
 class RuleBook:
@@ -83,9 +99,12 @@ class RuleBook:
     def outcome(self, event: Event) -> Outcome:
         """The decision on one tool call, with the change of policy that would allow it."""
         tool, arguments = event.tool or "", event.arguments or {}
-        refusal, rules, denials = self._named(tool)
-        if refusal is not None:
-            return refusal
+        named = self._named(tool)
+        if named.refusal is not None:
+            return named.refusal
+        rules, denials = named.rules, named.denials
+        if named.by_schema and not event.session.rights:
+            return _bad_schema(tool, rules, arguments) or named.allowed
         facts = self._facts(event.session)
         found = (
             _denied_here(tool, denials, facts, arguments)
@@ -94,7 +113,7 @@ class RuleBook:
             or _unmet(tool, rules, facts)
             or _bad_schema(tool, rules, arguments)
         )
-        return found or self._by_arguments(tool, rules, denials, facts, arguments)
+        return found or self._by_arguments(tool, named, facts, arguments)
 
     def remembered(self, event: Event, question: str) -> Finding | None:
         """Who answered such a question about this call before; None when nobody did."""
@@ -103,7 +122,7 @@ class RuleBook:
 
     def breaker(self, tool: str) -> Breaker | None:
         """The circuit breaker of a tool: the first that a rule has."""
-        return next((r.breaker for r in self._named(tool)[1] if r.breaker is not None), None)
+        return self._named(tool).breaker
 
     def _facts(self, session: Session) -> Facts:
         return Facts(
@@ -117,7 +136,7 @@ class RuleBook:
 
     # --- what a name alone decides --------------------------------------------------------------
 
-    def _by_name(self, tool: str) -> tuple[Outcome | None, tuple[Rule, ...], tuple[Denial, ...]]:
+    def _by_name(self, tool: str) -> _Named:
         rules = self._exact.get(tool) or tuple(rule for fits, rule in self._globs if fits(tool))
         denials = tuple(denial for denial in self._denials if denial.names(tool))
         refusal = (
@@ -126,7 +145,15 @@ class RuleBook:
             or _unknown(tool, rules)
             or self._above_ceiling(tool, rules)
         )
-        return refusal, rules, denials
+        limit = min((r.timeout_s for r in rules if r.timeout_s is not None), default=None)
+        return _Named(
+            refusal=refusal,
+            rules=rules,
+            denials=denials,
+            breaker=next((r.breaker for r in rules if r.breaker is not None), None),
+            allowed=Outcome(Decision.allow(timeout_s=limit)),
+            by_schema=not denials and not self.roles.applies and all(r.by_schema for r in rules),
+        )
 
     def _looks_like_another(self, tool: str) -> Outcome | None:
         meant = self._read_as.get(skeleton(tool))
@@ -166,37 +193,31 @@ class RuleBook:
     def _by_arguments(
         self,
         tool: str,
-        rules: tuple[Rule, ...],
-        denials: tuple[Denial, ...],
+        named: _Named,
         facts: Facts,
         arguments: Arguments,
     ) -> Outcome:
         given, asking = arguments, ""
-        for rule in rules:
+        for rule in named.rules:
             case, bad = rule.case(facts, arguments)
             if case is None:
                 return bad or denied("capability.case", f"no case of {shown(tool)} fits")
             given = case.constraints.given(given)
             asking = asking or case.asking
         if given is not arguments and given != arguments:
-            found = _denied_here(tool, denials, facts, given) or _bad_schema(tool, rules, given)
+            found = _denied_here(tool, named.denials, facts, given)
+            found = found or _bad_schema(tool, named.rules, given)
             if found is not None:
                 return found
+        elif not asking:
+            return named.allowed
         else:
             given = arguments
-        return Outcome(
-            self._passed(tool, rules, facts, given, asking, changed=given is not arguments)
-        )
+        passed = self._passed(tool, facts, given, asking, changed=given is not arguments)
+        return Outcome(replace(passed, timeout_s=named.allowed.decision.timeout_s))
 
-    def _passed(  # noqa: PLR0913 - what was found out, in one place
-        self,
-        tool: str,
-        rules: tuple[Rule, ...],
-        facts: Facts,
-        given: Arguments,
-        asking: str,
-        *,
-        changed: bool,
+    def _passed(
+        self, tool: str, facts: Facts, given: Arguments, asking: str, *, changed: bool
     ) -> Decision:
         verdict = Verdict.REWRITE if changed else Verdict.ALLOW
         reason = ""
@@ -218,7 +239,6 @@ class RuleBook:
             reason=reason,
             findings=findings,
             arguments=given if changed else None,
-            timeout_s=min((r.timeout_s for r in rules if r.timeout_s is not None), default=None),
         )
 
 

@@ -74,6 +74,11 @@ class Constraints:
         self._named = frozenset(named) | {name.split(".")[0] for name in names}
         self._gives = tuple(one for one in all_ if any(check.give for check in one.kinds))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether every call fits, and is left as it is."""
+        return not (self._ones or self._others or self._closed)
+
     def violation(self, arguments: Arguments) -> Violation | None:
         """The first argument that does not fit. Never raises."""
         for one in self._ones:
