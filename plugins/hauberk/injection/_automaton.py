@@ -11,12 +11,11 @@ from collections.abc import Collection, Iterable
 from importlib import import_module
 from typing import Any
 
+from hauberk.injection._literals import required
+
 MEMORY = 32 * 1024 * 1024
 """Bytes that one automaton may use for the states that texts bring up. With too little it starts
 afresh again and again; real use stays far below."""
-
-GROUP = 64
-"""Patterns whose literal words are looked for together."""
 
 # RE2's bindings carry no types; everything that comes out of them is narrowed here.
 _re2: Any = import_module("re2")
@@ -52,13 +51,11 @@ class Gates:
 
 
 class Patterns:
-    r"""Many patterns: one pass finds the few that may match, and only those are run.
+    r"""Many patterns: one look finds the few that may match, and only those are run.
 
-    The pass looks for the literal words that each pattern cannot do without (`re2.Filter`); one
-    set of all patterns with their gaps would meet new states in every text, and was measured to be
-    seven times slower. The words are looked for in groups, as one automaton of all of them would
-    not stay small: two hundred patterns in four groups were three times faster than in one.
-    Immutable and thread-safe.
+    The look is for the literal words that each pattern cannot do without (`Spotter`): one set of all
+    patterns with their gaps would meet new states in every text, and was measured to be twenty times
+    slower. Immutable and thread-safe.
 
     Example:
         >>> patterns = Patterns([r"\bignore\b", r"\brules? of\b"])
@@ -72,14 +69,20 @@ class Patterns:
         Raises:
             PatternError: RE2 cannot take one of the patterns.
         """
+        # It loads NumPy, which takes its time where nothing is screened.
+        from hauberk.injection._spot import Spotter  # noqa: PLC0415
+
         sources = tuple(patterns)
         self._single = [_compiled(index, source) for index, source in enumerate(sources)]
-        groups = range(0, len(sources), GROUP)
-        self._filters = [(at, _filter(sources[at : at + GROUP])) for at in groups]
+        self._spotter = Spotter([required(source) for source in sources])
+
+    def candidates(self, raw: bytes) -> Collection[int]:
+        """Indices of the patterns that may be in a text (UTF-8); no other one is."""
+        return self._spotter.candidates(raw)
 
     def matching(self, raw: bytes) -> Collection[int]:
-        """Indices of the patterns that are somewhere in a text (UTF-8)."""
-        return [at + index for at, one in self._filters for index in one.Match(raw) or ()]
+        """Indices of the patterns that are somewhere in a text."""
+        return [index for index in self.candidates(raw) if self._single[index].search(raw)]
 
     def span(self, index: int, raw: bytes) -> tuple[int, int] | None:
         """Where pattern number `index` matches first: (start, end) in characters, or None."""
@@ -89,14 +92,6 @@ class Patterns:
         start, end = found.span()
         before = _length(raw[:start])
         return before, before + _length(raw[start:end])
-
-
-def _filter(sources: Iterable[str]) -> Any:
-    found = _re2.Filter()
-    for source in sources:
-        found.Add(source, _options())
-    found.Compile()
-    return found
 
 
 def _length(raw: bytes) -> int:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import unquote_to_bytes
 
 from hauberk.injection._view import View
-from hauberk.injection._vocabulary import WORDS
+from hauberk.injection._vocabulary import TELLING, WORDS
 
 MIN_BASE64 = 16
 """Shortest run that is tried, in characters: twelve bytes, two short words."""
@@ -43,6 +43,12 @@ _SPACED = re.compile(r"(?<![^\W_])[^\W_](?:[ .,_*|/\t@:$\"'-]{1,5}[^\W_]){5,}(?!
 _SEPARATOR = re.compile(r"[^a-z0-9]+")
 
 _LEET = str.maketrans("01345789@$!|+(", "oieastbgasiitc")
+_LEET_WORD = re.compile(
+    r"[a-z01345789@$!]*(?:[a-z][01345789@$!]|[01345789@$!][a-z])[a-z01345789@$!]*"
+)
+_MANY = 3
+"""Words written with digits that are no chance, when there is one in so many."""
+
 _LEET_L = re.compile(r"(?<=l)1|1(?=l)|(?<=[ae])1\b")
 
 _TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0020-\U000e007e]{4,}")
@@ -101,9 +107,25 @@ def unleeted(folded: View) -> Iterator[View]:
 
     A one is an i in the first reading, and in another an l where l is likelier.
     """
-    yield folded.with_text(folded.text.translate(_LEET), name="leet")
-    if "1" in folded.text and (text := _LEET_L.sub("l", folded.text)) != folded.text:
-        yield folded.with_text(text.translate(_LEET), name="leet")
+    for text in _in_letters(folded.text):
+        yield folded.with_text(text, name="leet")
+
+
+def is_leet(text: str) -> bool:
+    """Whether words of a folded text are written with digits and signs.
+
+    One that is then a known word says so, or many of any language.
+    """
+    mixed = set(_LEET_WORD.findall(text))
+    if len(mixed) >= _MANY and len(mixed) * _MANY > text.count(" "):
+        return True
+    return any(not TELLING.isdisjoint(read.split()) for read in _in_letters(" ".join(mixed)))
+
+
+def _in_letters(text: str) -> Iterator[str]:
+    yield text.translate(_LEET)
+    if "1" in text and (likely := _LEET_L.sub("l", text)) != text:
+        yield likely.translate(_LEET)
 
 
 def unspaced(folded: View) -> View | None:

@@ -80,7 +80,7 @@ def explain(
 
 def _in_view(view: View, kind: str, pack: RulePack) -> Iterator[tuple[int, Explained]]:
     raw = view.text.encode("utf-8", "replace")
-    for index in pack.matching(raw):
+    for index in pack.candidates(raw):
         rule, span = pack.rules[index], pack.span(index, raw)
         applies = kind in rule.origins and (view.concealed or not rule.concealed)
         if span is None or not applies:

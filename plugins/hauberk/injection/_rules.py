@@ -1,7 +1,7 @@
 """Rules: their shape, and a set of them compiled together.
 
 Rules:
-* One pass over a text says which rules may match; only those run. Linear time, whatever the
+* One look at a text says which rules may match; only those run. Linear time, whatever the
   patterns are.
 * A pattern that RE2 cannot take is refused when it is loaded: with the reason, file and line.
 * A pattern is written in lower case; a blank in it stands for whatever may part two words, and
@@ -105,6 +105,10 @@ class RulePack:
         except PatternError as error:
             problem = f"cannot be compiled ({error.reason})"
             raise self._refused(error.index, problem) from None
+
+    def candidates(self, raw: bytes) -> Collection[int]:
+        """Indices of the rules that may match a folded text (UTF-8); no other one does."""
+        return self._patterns.candidates(raw)
 
     def matching(self, raw: bytes) -> Collection[int]:
         """Indices of the rules that match a folded text (UTF-8)."""

@@ -6,7 +6,7 @@ Rules:
 * `rejoined`: pieces that stand apart, or are joined by signs as in a program, are one known word.
 * `words_backwards`: each word read from its end, the order of words kept.
 * Only words that orders to a model are made of are put right; a text is opened only when one of
-  them is scrambled, parted or backward, and the patterns that say so never match the plain word.
+  them is scrambled, parted or backward, which the plain word is never taken for.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from hauberk.injection._view import View
-from hauberk.injection._vocabulary import KNOWN
+from hauberk.injection._vocabulary import KNOWN, TELLING
 
 _MIN_KEY = 6
 """Letters of a word that is looked for. Shorter ones are too often something else."""
@@ -26,8 +27,6 @@ _MAX_PIECES = 5
 _MAX_GAP = 6
 """Most characters between two pieces of a word: `" + "` has five."""
 
-_GAP = r"[^a-z0-9]{1,6}"
-_MAYBE_GAP = r"[^a-z0-9]?"
 _WORD = re.compile(r"[a-z]{4,}")
 _PIECE = re.compile(r"[a-z]+")
 _ANY_WORD = re.compile(r"[^\W\d_]{2,}")
@@ -43,34 +42,45 @@ _TWINS = frozenset(("could", "except", "form", "from", "quiet", "reverse", "ther
 """Words whose letters, moved, are another common word: cloud, expect, reserve, three."""
 
 _SCRAMBLED: dict[_Key, str] = {
-    _key(word): word for word in KNOWN - _TWINS if len(set(word[1:-1])) > 1
+    _key(word): word for word in sorted(KNOWN - _TWINS) if len(set(word[1:-1])) > 1
 }
 _JOINED = frozenset(word for word in KNOWN if len(word) >= _MIN_JOINED)
-_LONG = sorted(
-    word for word in KNOWN - _TWINS if len(word) >= _MIN_KEY and len(set(word[1:-1])) > 1
-)
-_TELLING = sorted({word for word in KNOWN if len(word) > 3} | {"the", "and", "you", "all"})  # noqa: PLR2004 - letters
 _LONGEST = max(map(len, KNOWN))
 
+_LONG = frozenset(
+    word for word in KNOWN - _TWINS if len(word) >= _MIN_KEY and len(set(word[1:-1])) > 1
+)
+_LONG_KEYS = frozenset(map(_key, _LONG))
+_SHAPES = frozenset((word[0], word[-1], len(word)) for word in _LONG)
+"""Cheaper to ask about than a key."""
 
-def scrambled_gate() -> str:
-    """A pattern that matches a known word with its inner letters in another order, never the word itself."""
-    return "|".join(_misplaced(word) for word in _LONG)
+_BEGINNINGS = frozenset(word[:at] for word in _LONG for at in range(2, len(word) + 1))
+
+_PALINDROMES = frozenset(("evil", "file", "loop", "refer", "said", "spam", "step", "time"))
+"""Words that are words from their end too: live, elif, pool, refer, dias, maps, pets, emit."""
+
+_BACKWARD = frozenset(word[::-1] for word in TELLING - _PALINDROMES)
+_ROTATED = frozenset(codecs.encode(word, "rot13") for word in TELLING)
 
 
-def split_gate() -> str:
-    """A pattern that matches the beginning of a known word that is in pieces."""
-    return "|".join(_parted(word) for word in _LONG)
+def signs(text: str) -> Iterator[str]:
+    """What a folded text has the signs of: `scrambled`, `split`, `reversed`, `rot13`."""
+    pieces = _PIECE.findall(text)
+    words = frozenset(pieces)
+    if not words.isdisjoint(_ROTATED):
+        yield "rot13"
+    if not words.isdisjoint(_BACKWARD):
+        yield "reversed"
+    if any(_is_scrambled(word) for word in words - KNOWN):
+        yield "scrambled"
+    for one, two in pairwise(pieces):
+        if one in _BEGINNINGS and one + two[:4] in _BEGINNINGS and not {one, two} <= KNOWN:
+            yield "split"
+            return
 
 
-def backward_gate() -> str:
-    """A pattern that matches a known word from its end."""
-    return rf"\b(?:{'|'.join(word[::-1] for word in _TELLING)})\b"
-
-
-def rot13_gate() -> str:
-    """A pattern that matches a known word, each letter thirteen further."""
-    return rf"\b(?:{'|'.join(codecs.encode(word, 'rot13') for word in _TELLING)})\b"
+def _is_scrambled(word: str) -> bool:
+    return (word[0], word[-1], len(word)) in _SHAPES and _key(word) in _LONG_KEYS
 
 
 def unscrambled(folded: View) -> View | None:
@@ -89,22 +99,6 @@ def words_backwards(folded: View) -> View:
     """A folded view, each word from its end."""
     pieces = ((*found.span(), found.group()[::-1]) for found in _ANY_WORD.finditer(folded.text))
     return folded.spliced(pieces, name="reversed", concealed=True)
-
-
-def _misplaced(word: str) -> str:
-    inner = word[1:-1]
-    letters = "".join(sorted(set(inner)))
-    ways: list[str] = []
-    for at, right in enumerate(inner):
-        wrong = letters.replace(right, "")
-        if wrong:
-            ways.append(f"{inner[:at]}[{wrong}][{letters}]{{{len(inner) - at - 1}}}")
-    return rf"\b{word[0]}(?:{'|'.join(ways)}){word[-1]}\b"
-
-
-def _parted(word: str) -> str:
-    ways = (word[:at] + _GAP + _MAYBE_GAP.join(word[at : at + 4]) for at in range(2, len(word) - 1))
-    return rf"\b(?:{'|'.join(ways)})"
 
 
 def _righted(text: str) -> Iterator[tuple[int, int, str]]:

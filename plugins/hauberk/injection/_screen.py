@@ -90,7 +90,7 @@ def _worse(known: Reading, view: View, new: Reading) -> Reading:
 
 def _match(view: View, kind: str, pack: RulePack, found: dict[int, Finding]) -> None:
     raw = view.text.encode("utf-8", "replace")
-    for index in pack.matching(raw):
+    for index in pack.candidates(raw):
         rule = pack.rules[index]
         if index in found or kind not in rule.origins or (rule.concealed and not view.concealed):
             continue

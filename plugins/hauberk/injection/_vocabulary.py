@@ -112,6 +112,9 @@ write written wrong yes you your yourself zero
 KNOWN = frozenset(_LIST.split())
 """The words."""
 
+TELLING = frozenset(word for word in KNOWN if len(word) > 3) | {"the", "and", "you", "all"}  # noqa: PLR2004 - letters
+"""Words that say, when they come out of a decoder, that there was something to decode."""
+
 _ORDERED = sorted(KNOWN, key=lambda word: (-len(word), word))
 
 WORDS = re.compile("|".join(_ORDERED) + r"|[^\W\d_]|\d+")
