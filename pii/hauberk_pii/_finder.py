@@ -24,6 +24,7 @@ from hauberk.policy import NamesModel
 from hauberk_pii._encoded import views
 from hauberk_pii._entities import DEFAULT_ENTITIES
 from hauberk_pii._limits import check_findings
+from hauberk_pii._parts import Part, Reader, parts_of
 from hauberk_pii._spans import Span, resolved, with_names
 from hauberk_pii._visible import Visible, visible
 
@@ -101,6 +102,40 @@ class Finder:
         """
         found = self.candidates(text)
         return resolved(found, text) if found else ()
+
+    def parts(self, reader: Reader) -> Iterator[Part]:
+        """The stretches of a long text with what is in each: to hide it while the text is read.
+
+        Does not promise what `scan_stream` does not.
+
+        Raises:
+            TooCostlyError: A part costs more to analyse than is allowed.
+        """
+        return parts_of(reader, self.candidates)
+
+    def scan_stream(self, reader: Reader) -> Iterator[Span]:
+        """Spans of a long text that is read in parts: memory does not grow with it.
+
+        They are those of `find`, as far as they follow from what is near. Does not promise that for a
+        context word more than 4,000 characters before its value, names in a line of more than 4,000,
+        values in as long a run of signs without a line end, and Presidio's rule that a part of a word
+        with a colon is a keyword in the whole text.
+
+        Args:
+            reader: The text: an open file, `io.StringIO`.
+
+        Raises:
+            TooCostlyError: A part costs more to analyse than is allowed.
+
+        Example:
+            >>> from io import StringIO
+            >>> list(finder_for(entities=("EMAIL_ADDRESS",)).scan_stream(StringIO("to ada@example.com")))
+            [Span(start=3, end=18, type='EMAIL_ADDRESS', score=1.0)]
+        """
+        for part in self.parts(reader):
+            for span in part.spans:
+                start, end = part.start + span.start, part.start + span.end
+                yield Span(start, end, span.type, span.score)
 
     def candidates(self, text: str) -> list[Span]:
         """Everything that is found, before overlaps are resolved."""

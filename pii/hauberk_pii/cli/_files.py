@@ -1,8 +1,9 @@
-"""Files as texts, one after the other, each with its place: text, CSV, JSON, JSON Lines, PDF, docx.
+"""Files as texts, one after the other, each with its place: CSV, JSON, JSON Lines, PDF, docx.
 
 Rules:
 * The name of the column or the key comes with each value: it says what the value is.
-* Text is read in blocks that end with a line; of CSV and JSON Lines one row at a time is in memory.
+* Text is not read here: it is searched while it is read (`_parts`). Of CSV and JSON Lines one row at a
+  time is in memory; a JSON document, a page of a PDF and a part of a docx as a whole.
 * What cannot be read is an error that names the file and nothing in it.
 """
 
@@ -12,18 +13,17 @@ import csv
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, Self, TextIO, cast
 from xml.etree.ElementTree import XMLParser
 
 from hauberk import HauberkError, MissingExtraError
 from hauberk.structure import TooDeepError, leaves
 
-BLOCK_CHARS = 100_000
-"""Characters of text that are looked at together."""
 MAX_DOCX_BYTES = 200_000_000
 """Bytes of a document's words, unpacked: more is an attack on the reader."""
 _WORDS = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -43,41 +43,63 @@ class Unit:
     """One text of a file."""
 
     where: str
-    """`line 3`, `row 2 mail`, `page 4`, `.orders[0].id`."""
+    """`row 2 mail`, `page 4`, `.orders[0].id`."""
     text: str = field(repr=False)
     name: str = ""
     """Of the column or the key; empty for running text."""
-    line: int | None = None
-    """Of the file, where the text begins; None where a file has none."""
 
-    def place(self, at: int) -> str:
-        """Where a character of the text is."""
-        if self.line is None:
-            return self.where
-        return f"line {self.line + self.text.count(chr(10), 0, at)}"
+
+def is_text(path: Path) -> bool:
+    """Whether a file is running text: it has the ending of no other kind."""
+    return path.suffix.lower() not in _READERS
 
 
 def units(path: Path) -> Iterator[Unit]:
-    """The texts of a file, by its ending.
+    """The texts of a file that is not running text, by its ending.
 
     Raises:
         UnreadableFileError: It is not there, or not of its kind.
         MissingExtraError: A PDF, without the extra that reads it.
     """
+    with _readable(path):
+        yield from _READERS[path.suffix.lower()](path)
+
+
+class TextFile:
+    """Running text that is read in pieces.
+
+    Raises:
+        UnreadableFileError: It is not there, or not in UTF-8; when it is opened, or read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _readable(path):
+            self._file = opened(path)
+
+    def __enter__(self) -> Self:
+        """The file, which is closed in the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self._file.close()
+
+    def read(self, size: int, /) -> str:
+        """The next characters."""
+        with _readable(self._path):
+            return self._file.read(size)
+
+
+@contextmanager
+def _readable(path: Path) -> Generator[None]:
+    """Name the file in what goes wrong with it."""
     try:
-        yield from _READERS.get(path.suffix.lower(), _text_units)(path)
+        yield
     except UnicodeDecodeError:
         raise UnreadableFileError(path, "it is no text in UTF-8") from None
     except (OSError, csv.Error, ValueError, zipfile.BadZipFile, RecursionError) as error:
         raise UnreadableFileError(path, type(error).__name__) from None
-
-
-def blocks(file: TextIO) -> Iterator[str]:
-    """Text in pieces that end with a line where there is one."""
-    while block := file.read(BLOCK_CHARS):
-        if not block.endswith("\n"):
-            block += file.readline(BLOCK_CHARS)
-        yield block
 
 
 def opened(path: Path) -> TextIO:
@@ -115,14 +137,6 @@ def _worded(value: object) -> object:
 def _key(where: str) -> str:
     names = re.findall(r"\.([^.\[\]]+)", where)
     return names[-1] if names else ""
-
-
-def _text_units(path: Path) -> Iterator[Unit]:
-    line = 1
-    with opened(path) as file:
-        for block in blocks(file):
-            yield Unit(f"line {line}", block, line=line)
-            line += block.count("\n")
 
 
 def _csv_units(path: Path) -> Iterator[Unit]:

@@ -3,6 +3,7 @@
 Rules:
 * CSV stays CSV and JSON stays JSON: values are replaced one by one.
 * Of a PDF and a docx the words are written, as plain text.
+* Running text is not written here: it is hidden while it is searched (`_scan`).
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO, cast
 
-from hauberk_pii.cli._files import blocks, dialect_of, opened, units
+from hauberk_pii.cli._files import dialect_of, opened, units
 
 Hide = Callable[[str, str], str]
 """Takes a text and the name of its column or key; gives the text without personal data."""
 
 
 def write_masked(path: Path, out: Path, hide: Hide) -> None:
-    """Write a copy of a file without its personal data.
+    """Write a copy of a file that is not running text, without its personal data.
 
     Raises:
         UnreadableFileError: It is not of its kind.
@@ -32,7 +33,7 @@ def write_masked(path: Path, out: Path, hide: Hide) -> None:
             target.writelines(hide(unit.text, "") + "\n" for unit in units(path))
             return
         with opened(path) as source:
-            _WRITERS.get(kind, _text)(source, target, hide)
+            _WRITERS[kind](source, target, hide)
 
 
 def hidden_values(value: object, hide: Hide, name: str = "") -> object:
@@ -47,10 +48,6 @@ def hidden_values(value: object, hide: Hide, name: str = "") -> object:
     text = value if isinstance(value, str) else str(value)
     new = hide(text, name)
     return value if new == text else new
-
-
-def _text(source: TextIO, target: TextIO, hide: Hide) -> None:
-    target.writelines(hide(block, "") for block in blocks(source))
 
 
 def _csv(source: TextIO, target: TextIO, hide: Hide) -> None:

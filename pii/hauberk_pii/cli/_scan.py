@@ -3,6 +3,7 @@
 Rules:
 * Findings say the type and the place, never the value.
 * A copy never takes the place of a file that was read.
+* Text is searched, and hidden, while it is read: memory grows with neither the file nor its findings.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,8 +35,24 @@ class Found:
     type: str
     score: float
     start: int
-    """Offset into the text at `where`, in characters."""
+    """Offset in characters: into the file where it is text, else into the value at `where`."""
     end: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is said of all findings in the end."""
+
+    shown: list[Found] = field(default_factory=list)
+    """The first ones."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """How many of each type."""
+
+    def add(self, one: Found) -> None:
+        """Count a finding."""
+        self.counts[one.type] += 1
+        if len(self.shown) < _SHOWN:
+            self.shown.append(one)
 
 
 def scan(
@@ -58,7 +75,7 @@ def scan(
     found = _scanned(files, _finder(policy), copies, as_json=as_json)
     if not as_json:
         _say(found, files)
-    if check and found:
+    if check and found.counts:
         raise typer.Exit(EXIT_FOUND)
 
 
@@ -74,6 +91,7 @@ def _finder(policy: Path | None) -> Finder:
         language=wanted.language,
         threshold=wanted.threshold,
         names=wanted.names,
+        strict=wanted.strict,
     )
 
 
@@ -101,37 +119,61 @@ def _named(copy: Path, file: Path) -> Path:
 
 def _scanned(
     files: Sequence[Path], finder: Finder, copies: dict[Path, Path], *, as_json: bool
-) -> list[Found]:
+) -> Tally:
     from hauberk.cli._output import say_json  # noqa: PLC0415 - keeps --help fast
-    from hauberk_pii._fields import find_value, redacted  # noqa: PLC0415 - keeps --help fast
-    from hauberk_pii.cli._masked import write_masked  # noqa: PLC0415 - keeps --help fast
+    from hauberk_pii.cli._files import is_text  # noqa: PLC0415 - keeps --help fast
 
-    found: list[Found] = []
+    tally = Tally()
     with _progress(files) as bar:
         for file in files:
-            for one in _findings(file, finder, bar):
-                found.append(one)
+            search = _in_text if is_text(file) else _in_values
+            for one in search(file, finder, copies.get(file), bar):
+                tally.add(one)
                 if as_json:
                     say_json(asdict(one))
-            if file in copies:
-                write_masked(
-                    file,
-                    copies[file],
-                    lambda text, name: redacted(text, find_value(finder, text, name)),
-                )
-    return found
+    return tally
 
 
-def _findings(file: Path, finder: Finder, bar: Any) -> Iterator[Found]:
-    from hauberk_pii._fields import find_value  # noqa: PLC0415 - keeps --help fast
+def _in_text(file: Path, finder: Finder, copy: Path | None, bar: Any) -> Iterator[Found]:
+    """Findings in running text; a copy is written while it is read."""
+    from hauberk_pii._fields import redacted  # noqa: PLC0415 - keeps --help fast
+    from hauberk_pii.cli._files import TextFile  # noqa: PLC0415 - keeps --help fast
+
+    line = 1
+    with (
+        TextFile(file) as source,
+        nullcontext() if copy is None else copy.open("w", encoding="utf-8", newline="") as target,
+    ):
+        for part in finder.parts(source):
+            at = 0
+            for span in part.spans:
+                line += part.text.count("\n", at, span.start)
+                at = span.start
+                start, end = part.start + span.start, part.start + span.end
+                yield Found(str(file), f"line {line}", span.type, span.score, start, end)
+            line += part.text.count("\n", at)
+            if target is not None:
+                target.write(redacted(part.text, list(part.spans)))
+            _advance(bar, part.text)
+
+
+def _in_values(file: Path, finder: Finder, copy: Path | None, bar: Any) -> Iterator[Found]:
+    """Findings in the values of a file."""
+    from hauberk_pii._fields import find_value, redacted  # noqa: PLC0415 - keeps --help fast
     from hauberk_pii.cli._files import units  # noqa: PLC0415 - keeps --help fast
+    from hauberk_pii.cli._masked import write_masked  # noqa: PLC0415 - keeps --help fast
 
     for unit in units(file):
         for span in find_value(finder, unit.text, unit.name):
-            where = unit.place(span.start)
-            yield Found(str(file), where, span.type, span.score, span.start, span.end)
-        if bar is not None:
-            bar.advance(bar.task_ids[0], len(unit.text))
+            yield Found(str(file), unit.where, span.type, span.score, span.start, span.end)
+        _advance(bar, unit.text)
+    if copy is not None:
+        write_masked(file, copy, lambda text, name: redacted(text, find_value(finder, text, name)))
+
+
+def _advance(bar: Any, text: str) -> None:
+    if bar is not None:
+        bar.advance(bar.task_ids[0], len(text))
 
 
 def _progress(files: Sequence[Path]) -> AbstractContextManager[Any]:
@@ -148,7 +190,7 @@ def _progress(files: Sequence[Path]) -> AbstractContextManager[Any]:
     return bar
 
 
-def _say(found: Sequence[Found], files: Sequence[Path]) -> None:
+def _say(found: Tally, files: Sequence[Path]) -> None:
     from rich.table import Table  # noqa: PLC0415 - keeps --help fast
     from rich.text import Text  # noqa: PLC0415 - keeps --help fast
 
@@ -158,12 +200,13 @@ def _say(found: Sequence[Found], files: Sequence[Path]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("file", "where", "type", "score"):
         table.add_column(name, overflow="fold")
-    for one in found[:_SHOWN]:
+    for one in found.shown:
         cells = (one.file, one.where, one.type, f"{one.score:.2f}")
         table.add_row(*(Text(clean(cell)) for cell in cells))
-    if found:
+    total = found.counts.total()
+    if total:
         console().print(table)
-    if len(found) > _SHOWN:
-        say(f"... and {len(found) - _SHOWN} more; --json lists all")
-    counts = ", ".join(f"{kind} {n}" for kind, n in Counter(f.type for f in found).most_common())
-    say(f"{len(found)} findings in {len(files)} files" + (f": {counts}" if counts else ""))
+    if total > _SHOWN:
+        say(f"... and {total - _SHOWN} more; --json lists all")
+    counts = ", ".join(f"{kind} {n}" for kind, n in found.counts.most_common())
+    say(f"{total} findings in {len(files)} files" + (f": {counts}" if counts else ""))

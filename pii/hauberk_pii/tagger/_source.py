@@ -21,6 +21,8 @@ _MOST = 0.95
 """Greatest score: a pattern with a check sum is surer than any name."""
 _BLOCK = 20_000
 """Characters that are read at once."""
+_NEAR = 200
+"""Characters before and behind these that are read with them: some words."""
 
 
 class Found(NamedTuple):
@@ -34,11 +36,14 @@ class Found(NamedTuple):
 
 def found_in(text: str, tagger: Tagger, *, least: float = LEAST) -> Iterator[Found]:
     """Names of people and places in a text, in order, apart."""
-    for at, block in _blocks(text):
-        for name, end, label, score in tagger.names(block):
-            start = _after_titles(block, name, end) if label == "PER" else name
-            if score >= least and label in ENTITIES and start < end:
-                yield Found(at + start, at + end, ENTITIES[label], min(score, _MOST))
+    for start, end in _blocks(text):
+        # A word is judged by its neighbours too: those beyond the block are read with it.
+        at = max(0, start - _NEAR)
+        block = text[at : end + _NEAR] if end - start < len(text) else text
+        for name, stop, label, score in tagger.names(block):
+            first = _after_titles(block, name, stop) if label == "PER" else name
+            if score >= least and label in ENTITIES and first < stop and start <= at + name < end:
+                yield Found(at + first, at + stop, ENTITIES[label], min(score, _MOST))
 
 
 _TITLES = (
@@ -55,8 +60,8 @@ def _after_titles(text: str, start: int, end: int) -> int:
     return start
 
 
-def _blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Pieces of a text that end with a line where one ends, or else with a word."""
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Stretches of a text that end with a line where one ends, or else with a word."""
     at = 0
     while len(text) - at > _BLOCK:
         end = at + _BLOCK
@@ -65,6 +70,6 @@ def _blocks(text: str) -> Iterator[tuple[int, str]]:
             if cut > 0:
                 end = cut
                 break
-        yield at, text[at:end]
+        yield at, end
         at = end
-    yield at, text[at:] if at else text
+    yield at, len(text)

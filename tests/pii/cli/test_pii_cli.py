@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 from hauberk import Session
 from hauberk.keys import KeyRing, new_key, read_key
 from hauberk_pii import Value
+from hauberk_pii._parts import BLOCK
 from hauberk_pii.cli import commands
-from hauberk_pii.cli._files import BLOCK_CHARS
 from hauberk_pii.vault import SqliteVaults
 
 NAME, MAIL, CARD = "Ada Byron", "ada@example.com", "4111 1111 1111 1111"
@@ -105,12 +105,24 @@ def test_a_copy_never_replaces_what_is_read(files: dict[str, Path]) -> None:
     assert files["txt"].read_bytes() == before
 
 
-def test_a_long_text_is_read_in_blocks_and_the_line_is_right(tmp_path: Path) -> None:
+def test_a_long_text_is_read_in_parts_and_the_line_is_right(tmp_path: Path) -> None:
     path = tmp_path / "long.log"
-    lines = 3 * BLOCK_CHARS // 20
+    lines = 3 * BLOCK // 20
     path.write_text("nothing to see here\n" * lines + f"write to {MAIL}\n")
     done = run("scan", path, "--json")
     assert [json.loads(line)["where"] for line in done.stdout.splitlines()] == [f"line {lines + 1}"]
+
+
+def test_a_value_across_the_pieces_of_a_file_is_found_and_hidden(tmp_path: Path) -> None:
+    """No line ends, and a value wherever a piece could end."""
+    path, copy = tmp_path / "long.txt", tmp_path / "copy.txt"
+    path.write_text(f"write to {MAIL} or so, " * (2 * BLOCK // 30), newline="")
+    done = run("scan", path, "--json", "--mask", copy)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    text = path.read_text()
+    assert len(found) == text.count(MAIL)
+    assert {text[one["start"] : one["end"]] for one in found} == {MAIL}
+    assert copy.read_text() == text.replace(MAIL, "<EMAIL_ADDRESS>")
 
 
 def test_a_pdf_is_read_page_by_page(tmp_path: Path) -> None:
