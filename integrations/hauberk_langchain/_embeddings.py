@@ -1,28 +1,23 @@
 """Embedding models: what happens between their callers and their provider.
 
 Rules:
-* Documents cross `ingest` (they are about to enter an index), and then, like a query, `prompt` and
-  `completion`: an embedding model is a model, and its provider sees what it is sent.
-* The provider gets copies. What the store keeps, and the vectors, are the application's.
+* How texts cross is `hauberk.embedding`'s: documents at ingest and prompt, queries at prompt.
 * An embedding model that asks another one (a cache) is one crossing.
-* What is no text was not read: it is not sent.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from langchain_core.embeddings import Embeddings
 
-from hauberk import Event, Guard, Segment, Session, Stage, Usage
-from hauberk.flows import arun_model, run_model
+from hauberk import Event, Guard
+from hauberk.embedding import arun_embedding, embedding_event, run_embedding
 from hauberk_langchain._errors import hard_stops
 from hauberk_langchain._objects import model_name, named_like
 from hauberk_langchain._run import crossing, pending, session_of
-
-T = TypeVar("T")
 
 METHODS = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
 """The methods that a provider's class overrides."""
@@ -35,19 +30,6 @@ class _Embedding:
 _EMBEDDING = _Embedding()
 
 
-class _Vectors:
-    """Vectors are no text."""
-
-    def read(self, answer: object) -> tuple[tuple[Segment, ...], Usage | None]:  # noqa: ARG002 - the Protocol's
-        return (), None
-
-    def write(self, answer: T, segments: tuple[Segment, ...]) -> T:  # noqa: ARG002 - the Protocol's
-        return answer
-
-
-_CODEC = _Vectors()
-
-
 def embed(guards: tuple[Guard, ...], model: object, given: Any, work: Callable[[Any], Any]) -> Any:
     """One call of an embedding model: a text (a query) or a list of texts (documents).
 
@@ -58,15 +40,12 @@ def embed(guards: tuple[Guard, ...], model: object, given: Any, work: Callable[[
         return work(given)
     guard = guards[0]
     with hard_stops:
-        event = _event(guard, model, given)
-        if event.stage is Stage.INGEST:
-            event = _prompt(guard.require(event))
 
-        def ask(sent: Event) -> Any:
+        def ask(texts: list[str]) -> Any:
             with crossing(_EMBEDDING, guards[:1]):
-                return embed(guards[1:], model, _texts(given, sent), work)
+                return embed(guards[1:], model, _like(given, texts), work)
 
-        return run_model(guard, event, ask, _CODEC)
+        return run_embedding(guard, _event(guard, model, given), ask)
 
 
 async def aembed(
@@ -81,15 +60,12 @@ async def aembed(
         return await work(given)
     guard = guards[0]
     with hard_stops:
-        event = _event(guard, model, given)
-        if event.stage is Stage.INGEST:
-            event = _prompt(await guard.arequire(event))
 
-        async def ask(sent: Event) -> Any:
+        async def ask(texts: list[str]) -> Any:
             with crossing(_EMBEDDING, guards[:1]):
-                return await aembed(guards[1:], model, _texts(given, sent), work)
+                return await aembed(guards[1:], model, _like(given, texts), work)
 
-        return await arun_model(guard, event, ask, _CODEC)
+        return await arun_embedding(guard, _event(guard, model, given), ask)
 
 
 def embedding_methods(
@@ -129,36 +105,16 @@ def _guarded(original: Any, guards_of: Callable[[Any], tuple[Guard, ...]]) -> An
 
 
 def _event(guard: Guard, model: object, given: Any) -> Event:
-    session = session_of(guard)
-    stage = Stage.PROMPT if isinstance(given, str) else Stage.INGEST
-    try:
-        segments = (
-            (Segment.from_user(given, where="query"),)
-            if isinstance(given, str)
-            else tuple(_documents(given))
-        )
-    except Exception as error:  # noqa: BLE001 - what cannot be read must not be sent
-        raise guard.refuse(Event(stage=stage, session=session), "adapter", error) from None
-    return _at(stage, segments, session, model_name(model))
+    query = isinstance(given, str)
+    return embedding_event(
+        guard,
+        [given] if query else given,
+        query=query,
+        model=model_name(model),
+        session=session_of(guard),
+    )
 
 
-def _documents(given: Iterable[object]) -> Iterable[Segment]:
-    for number, text in enumerate(given):
-        if not isinstance(text, str):
-            raise TypeError("what is to be embedded is no text")
-        yield Segment.from_document(str(number), text, where=f"documents[{number}]")
-
-
-def _prompt(ingested: Event) -> Event:
-    """What may enter the index, on its way to the provider."""
-    return _at(Stage.PROMPT, ingested.segments, ingested.session, ingested.model)
-
-
-def _at(stage: Stage, segments: tuple[Segment, ...], session: Session, model: str | None) -> Event:
-    return Event(stage=stage, segments=segments, session=session, model=model)
-
-
-def _texts(given: Any, sent: Event) -> Any:
-    if isinstance(given, str):
-        return sent.segments[0].text
-    return [segment.text for segment in sent.segments]
+def _like(given: object, texts: list[str]) -> object:
+    """One text for one, a list for several."""
+    return texts[0] if isinstance(given, str) else texts

@@ -3,8 +3,8 @@
 Rules:
 * Every model, tool, retriever, index, pipeline and embedding model that the object holds is reported;
   `protect` finds them the same way.
-* A door counts where it reaches: `protect` on a part for that part; any door on an agent, an engine
-  or a workflow for what is in it, when it is called through that; a postprocessor for the retrievers
+* A door counts where it reaches: `protect` on a part for that part; any door on an agent, an engine,
+  a workflow or a pipeline for what is in it, when it is called through that; a postprocessor for the retrievers
   of its engine; `install` for everything.
 * A part that is reached in two ways is only as guarded as the weaker way.
 * What a door cannot see is said beside the stage that it guards.
@@ -22,6 +22,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.llms.base import BaseLLM
 from llama_index.core.chat_engine.types import BaseChatEngine
+from llama_index.core.embeddings import MultiModalEmbedding
 from llama_index.core.indices.base import BaseIndex
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.llms import LLM
@@ -45,8 +46,8 @@ _INSTALL = "install"
 _ORDER = (_PROTECT, _HANDLER, _INSTALL, _POST, _TRANSFORM)
 """The door that is named first, where several lead to one part."""
 _ARMING = frozenset({_PROTECT, _HANDLER})
-"""Doors on an agent, an engine or a workflow that hold for whatever it calls."""
-_RUNS = (Workflow, BaseQueryEngine, BaseChatEngine)
+"""Doors on an agent, an engine, a workflow or a pipeline that hold for whatever it calls."""
+_RUNS = (Workflow, BaseQueryEngine, BaseChatEngine, IngestionPipeline)
 
 _REMEDY = "no door leads here: protect(obj, guard) or install(guard)"
 _OTHER = "another guard protects it"
@@ -54,10 +55,7 @@ _NO_EVENTS = (
     "LlamaIndex tells callbacks nothing of tools and agents: protect(obj, guard), install(guard), or "
     "the handler in the manager of the agent's model"
 )
-_EMBEDDED = (
-    "gets texts and queries in clear: use a local one, or mask what enters the index "
-    "(HauberkIngestionTransform, protect(pipeline, guard))"
-)
+_PICTURES = "texts only: pictures go to it as they are"
 _CODE = "the code and its result are seen, not what the code does: run it in a sandbox"
 _TABLES = (
     "what it reads goes to the model without a retriever: screened and masked there, as the user's "
@@ -65,6 +63,14 @@ _TABLES = (
 )
 _STEPS = "a provider's own client, used in a step, goes around LlamaIndex"
 _MULTI_MODAL = "a class of its own that no door reaches: use an LLM, which takes images in messages"
+_UNSEEN = (
+    (CodeActAgent, _CODE),
+    (BaseWorkflowAgent, ""),
+    (AgentWorkflow, ""),
+    (Workflow, _STEPS),
+    (MultiModalEmbedding, _PICTURES),
+)
+"""What a guard does not see of a part that it guards; the first kind that fits counts."""
 _LATE = "not the first transformation: what comes before it sees, and may cache, the clear text"
 _IDLE = "the policy looks at nothing here"
 _DATA_ENGINES = ("struct_store", "jsonalyze", "pandas", "sql", "knowledge_graph", "polars")
@@ -78,8 +84,8 @@ def coverage_of(guard: Guard, obj: object) -> Coverage | None:
 
     Args:
         guard: Whose coverage.
-        obj: A model, tool, retriever, index, pipeline, engine, agent or workflow; or a list, tuple
-            or mapping of them.
+        obj: A model, embedding model, tool, retriever, index, pipeline, engine, agent or workflow;
+            or a list, tuple or mapping of them.
 
     Returns:
         One row for each stage of each part; None where nothing of LlamaIndex is in `obj`.
@@ -170,7 +176,7 @@ def _described(part: Any) -> tuple[str, tuple[Stage, ...]]:
         (isinstance(part, BaseRetriever), "retriever", (Stage.RETRIEVAL,)),
         (isinstance(part, BaseIndex), "index", (Stage.RETRIEVAL, Stage.INGEST)),
         (isinstance(part, IngestionPipeline), "pipeline", (Stage.INGEST,)),
-        (isinstance(part, BaseEmbedding), "embedding model", (Stage.INGEST,)),
+        (isinstance(part, BaseEmbedding), "embedding model", (Stage.INGEST, Stage.PROMPT)),
         (_reads_data(part), "engine", (Stage.RETRIEVAL,)),
     )
     return next(((f"{what} {kind}", stages) for fits, what, stages in found if fits), ("", ()))
@@ -202,16 +208,10 @@ def _reason(guard: Guard, stage: Stage, part: object, door: str) -> str:
         return _IDLE
     if door == _TRANSFORM and isinstance(part, IngestionPipeline) and _transform(guard, part):
         return _LATE
-    if isinstance(part, CodeActAgent):
-        return _CODE
-    if isinstance(part, Workflow) and not isinstance(part, (BaseWorkflowAgent, AgentWorkflow)):
-        return _STEPS
-    return ""
+    return next((reason for kind, reason in _UNSEEN if isinstance(part, kind)), "")
 
 
 def _why_not(guard: Guard, part: object) -> str:
-    if isinstance(part, BaseEmbedding):
-        return _EMBEDDED
     if isinstance(part, MultiModalLLM) or (not isinstance(part, LLM) and isinstance(part, BaseLLM)):
         return _MULTI_MODAL
     if _reads_data(part):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.llms.base import BaseLLM
 from llama_index.core.chat_engine.types import BaseChatEngine
 from llama_index.core.indices.base import BaseIndex
@@ -26,6 +27,7 @@ from llama_index.core.workflow import Workflow
 from pydantic import BaseModel
 
 from hauberk.guard import Guard
+from hauberk_llama_index._embeddings import embedding_layers
 from hauberk_llama_index._ingest import insert_layers, pipeline_layers
 from hauberk_llama_index._layers import Door, Layer, Layers, Run
 from hauberk_llama_index._models import model_layers
@@ -87,6 +89,7 @@ DOORS: Mapping[type, Door | None] = {
     StructuredLLM: None,  # only a shape around the model in it, which is guarded
     LLM: model_layers,
     BaseTool: tool_layers,
+    BaseEmbedding: embedding_layers,
     BaseRetriever: retriever_layers,
     HauberkNodePostprocessor: None,
     BaseNodePostprocessor: postprocessor_layers,
@@ -148,7 +151,20 @@ def walk(obj: object, *, stop: Guard | None = None) -> Iterator[object]:
         yield one
         if _kind_of(one).runs or stop is None or guard_of(one) is not stop:
             # Copied first: another thread may be adding to a list just now.
-            waiting += [inner for inner in list(held(one)) if _kind_of(inner).holds]
+            waiting += [inner for inner in _shared(one) if _kind_of(inner).holds]
+
+
+def _shared(holder: object) -> list[object]:
+    """What an object holds and may call by itself.
+
+    The embedding models of a pipeline are guarded while it runs, and not in place: with
+    `num_workers` they go to processes in which the guard does not live.
+    """
+    found = list(held(holder))
+    if isinstance(holder, IngestionPipeline):
+        found = [one for one in found if one is not holder.transformations]
+        found += [one for one in holder.transformations if not isinstance(one, BaseEmbedding)]
+    return found
 
 
 def holds(obj: object) -> bool:

@@ -31,7 +31,7 @@ from hauberk.structure import TooDeepError
 from hauberk_llama_index._armed import Scope
 from hauberk_llama_index._copies import updated
 from hauberk_llama_index._layers import Layers, Run
-from hauberk_llama_index._nesting import inside, running
+from hauberk_llama_index._nesting import INGESTING, inside, running
 from hauberk_llama_index._node_texts import in_node
 from hauberk_llama_index._report import IngestionReport
 from hauberk_llama_index._texts import Visit, in_value, read, write
@@ -204,7 +204,7 @@ def pipeline_layers(_: type) -> Layers:
 
 
 def _run(guard: Guard, _: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    with Scope(guard):
+    with Scope(guard), inside(INGESTING, guard):
         return run(*args, **kwargs)
 
 
@@ -235,7 +235,7 @@ async def _arun(
 ) -> Any:
     if running(pipeline, guard) is not None:
         return await run(*args, **kwargs)
-    with Scope(guard):
+    with Scope(guard), inside(INGESTING, guard):
         if _screens_itself(pipeline, guard):
             return await run(*args, **kwargs)
         with inside(pipeline, guard) as frame:
@@ -279,7 +279,7 @@ def _insert(
     nodes, rest, named = _given(*args, **kwargs)
     with Scope(guard):
         new = [_required(node, event, guard.require(event)) for node, event in _each(guard, nodes)]
-        with inside(index, guard):
+        with inside(index, guard), inside(INGESTING, guard):
             return run(_left(nodes, new), *rest, **named)
 
 
@@ -294,7 +294,7 @@ async def _ainsert(
             _required(node, event, await guard.arequire(event))
             for node, event in _each(guard, nodes)
         ]
-        with inside(index, guard):
+        with inside(index, guard), inside(INGESTING, guard):
             return await run(_left(nodes, new), *rest, **named)
 
 

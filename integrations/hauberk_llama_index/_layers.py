@@ -64,6 +64,29 @@ def method_of(layer: Layer, below: Below, own: Guards) -> Callable[..., Any]:
     return method
 
 
+class Argument:
+    """The argument that a guard looks at, wherever it stands among those of a call.
+
+    Raises:
+        ValueError: It is missing. (LlamaIndex's own kind of error.)
+    """
+
+    __slots__ = ("_args", "_kwargs", "name", "value")
+
+    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if not args and name not in kwargs:
+            raise ValueError(f"{name} is missing")
+        self.name = name
+        self._args, self._kwargs = args, kwargs
+        self.value: Any = args[0] if args else kwargs[name]
+
+    def call(self, run: Run, new: object) -> Any:
+        """Call with `new` in its place."""
+        if self._args:
+            return run(new, *self._args[1:], **self._kwargs)
+        return run(**{**self._kwargs, self.name: new})
+
+
 def _around(guards: Sequence[Guard], layer: Layer, obj: Any, run: Run) -> Run:
     """`run` with the layer of each of these guards around it."""
     for guard in reversed(guards):

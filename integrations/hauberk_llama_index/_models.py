@@ -21,7 +21,7 @@ from hauberk.events import Event, Segment
 from hauberk.flows import ReleasedOnFailure, arun_model, run_model
 from hauberk.guard import Guard
 from hauberk_llama_index._codecs import ChatCodec, CompletionCodec, usage_of
-from hauberk_llama_index._layers import Layer, Layers, Run
+from hauberk_llama_index._layers import Argument, Layer, Layers, Run
 from hauberk_llama_index._nesting import inside, running
 from hauberk_llama_index._prompts import counted, prompt_event, read_messages, write_messages
 from hauberk_llama_index._streams import ChatPieces, CompletionPieces, Pieces, apieces, pieces
@@ -63,16 +63,12 @@ _COMPLETION = _Shape(
 )
 
 
-class _Input:
-    """The input of a call, wherever it stands among the arguments."""
+class _Input(Argument):
+    """The input of a call."""
 
     def __init__(self, shape: _Shape, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        super().__init__(shape.parameter, args, kwargs)
         self._shape = shape
-        self._args = args
-        self._kwargs = kwargs
-        if not args and shape.parameter not in kwargs:
-            raise ValueError(f"{shape.parameter} is missing")  # LlamaIndex's own kind of error
-        self.value = args[0] if args else kwargs[shape.parameter]
 
     def event(self, guard: Guard, llm: LLM) -> Event:
         """The prompt.
@@ -83,12 +79,9 @@ class _Input:
         limit = self._kwargs.get("max_tokens", getattr(llm, "max_tokens", None))
         return prompt_event(guard, llm, lambda: self._shape.read(self.value), limit)
 
-    def call(self, method: Callable[..., Any], sent: Event) -> Any:
+    def send(self, run: Run, sent: Event) -> Any:
         """Call with the texts as they may be sent."""
-        new = self._shape.write(self.value, sent.segments)
-        if self._args:
-            return method(new, *self._args[1:], **self._kwargs)
-        return method(**{**self._kwargs, self._shape.parameter: new})
+        return self.call(run, self._shape.write(self.value, sent.segments))
 
 
 # --- the door -----------------------------------------------------------------------------------
@@ -118,7 +111,7 @@ def _called(shape: _Shape) -> Layer:
 
         def call(sent: Event) -> Any:
             with inside(llm, guard):
-                return given.call(run, sent)
+                return given.send(run, sent)
 
         return run_model(guard, given.event(guard, llm), call, shape.codec)
 
@@ -138,7 +131,7 @@ def _acalled(shape: _Shape) -> Layer:
 
         async def call(sent: Event) -> Any:
             with inside(llm, guard):
-                return await given.call(run, sent)
+                return await given.send(run, sent)
 
         return await arun_model(guard, given.event(guard, llm), call, shape.codec)
 
@@ -154,7 +147,7 @@ def _streamed(shape: _Shape) -> Layer:
         given = _Input(shape, args, counted(guard, llm, kwargs))
         sent = guard.require(given.event(guard, llm))
         with ReleasedOnFailure(guard, sent), inside(llm, guard):
-            inner = given.call(run, sent)
+            inner = given.send(run, sent)
         return _released_unread(guard, sent, pieces(llm, guard, inner, shape.pieces(guard, sent)))
 
     return layer
@@ -169,7 +162,7 @@ def _astreamed(shape: _Shape) -> Layer:
         given = _Input(shape, args, counted(guard, llm, kwargs))
         sent = await guard.arequire(given.event(guard, llm))
         with ReleasedOnFailure(guard, sent), inside(llm, guard):
-            inner = await given.call(run, sent)
+            inner = await given.send(run, sent)
         return _released_unread(guard, sent, apieces(llm, guard, inner, shape.pieces(guard, sent)))
 
     return layer

@@ -73,6 +73,14 @@ def inside(owner: object, guard: Guard) -> Frame:
     return Frame(owner, guard)
 
 
+class _Ingesting:
+    """Whatever an index or a pipeline is putting in, after the guard has let it in."""
+
+
+INGESTING = _Ingesting()
+"""The owner of the stretches of code in which that is on its way."""
+
+
 # --- tools --------------------------------------------------------------------------------------
 
 

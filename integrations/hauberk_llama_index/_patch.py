@@ -27,7 +27,7 @@ _done = False
 
 
 def install(guard: Guard) -> None:
-    """Guard every model, tool, retriever, engine, agent, workflow and pipeline of this process.
+    """Guard every model, embedding model, tool, retriever, engine, agent and pipeline of this process.
 
     Also those of classes that are made later. Undone by `uninstall`. What goes around LlamaIndex is
     not seen: `tool.fn` called directly, a provider's own client.

@@ -15,11 +15,12 @@ T = TypeVar("T")
 def protect(obj: T, guard: Guard) -> T:
     """Guard a LlamaIndex object in place, with everything in it that talks to the world.
 
-    Takes models, tools, retrievers, indexes, ingestion pipelines, query engines, chat engines,
-    agents, `AgentWorkflow`, workflows, and lists, tuples and mappings of them. It stays the same
-    object, so everything that holds it already is guarded too; a model that is shared with other
-    agents is guarded for them as well. Whatever an agent, an engine or a workflow calls while it
-    runs is guarded too, found in it or not. Protecting twice with the same guard changes nothing.
+    Takes models, embedding models, tools, retrievers, indexes, ingestion pipelines, query engines,
+    chat engines, agents, `AgentWorkflow`, workflows, and lists, tuples and mappings of them. It
+    stays the same object, so everything that holds it already is guarded too; a model that is
+    shared with other agents is guarded for them as well. Whatever an agent, an engine or a workflow
+    calls while it runs is guarded too, found in it or not. Protecting twice with the same guard
+    changes nothing.
 
     Args:
         obj: What to guard.
@@ -47,8 +48,8 @@ def protect(obj: T, guard: Guard) -> T:
     if not found:
         raise TypeError(
             f"nothing in this {type(obj).__name__} can be protected. Give a model, a tool (wrap "
-            "functions in FunctionTool), a retriever, an index, a pipeline, an engine, an agent or "
-            "a workflow."
+            "functions in FunctionTool), a retriever, an index, an embedding model, a pipeline, an "
+            "engine, an agent or a workflow."
         )
     for one, _ in found:
         require_free(one, guard)

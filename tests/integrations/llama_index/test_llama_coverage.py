@@ -7,6 +7,7 @@ import pytest
 from llama_index.core import Document, VectorStoreIndex
 from llama_index.core.agent.workflow import AgentWorkflow, CodeActAgent, FunctionAgent
 from llama_index.core.callbacks import CallbackManager
+from llama_index.core.embeddings import MockMultiModalEmbedding
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.tools import FunctionTool, QueryEngineTool
@@ -22,7 +23,7 @@ from hauberk_llama_index import (
     protect,
     uninstall,
 )
-from hauberk_llama_index.testing import ScriptedLLM
+from hauberk_llama_index.testing import HashEmbedding, ScriptedLLM
 
 
 @pytest.fixture(autouse=True)
@@ -157,13 +158,23 @@ def test_pipelines_and_indexes_tell_of_ingestion(guard: Guard) -> None:
     assert _rows(guard.coverage(protect(_index(), guard)))[index].door == "protect"
 
 
-def test_embedding_models_are_never_called_guarded(guard: Guard) -> None:
-    install(guard)
-    coverage = guard.coverage(protect(_index(), guard))
-    row = _rows(coverage)["embedding model HashEmbedding", "ingest"]
+@pytest.mark.parametrize("stage", ["ingest", "prompt"])
+def test_embedding_models_are_guarded_where_a_door_leads_to_them(guard: Guard, stage: str) -> None:
+    key = ("embedding model HashEmbedding", stage)
+    row = _rows(guard.coverage(HashEmbedding()))[key]
     assert not row.guarded
-    assert "in clear" in row.reason
-    assert not coverage.complete
+    assert "no door leads here" in row.reason
+    assert guard.coverage(protect(_index(), guard)).complete
+    pipeline = IngestionPipeline(transformations=[HashEmbedding()])
+    assert _rows(guard.coverage(protect(pipeline, guard)))[key].door == "protect"
+    install(guard)
+    assert _rows(guard.coverage(HashEmbedding()))[key].door == "install"
+
+
+def test_pictures_that_are_embedded_are_said_to_go_as_they_are(guard: Guard) -> None:
+    model = protect(MockMultiModalEmbedding(embed_dim=2), guard)
+    reasons = {row.reason for row in guard.coverage(model).rows}
+    assert reasons == {"texts only: pictures go to it as they are"}
 
 
 def test_what_a_door_cannot_see_is_said(guard: Guard) -> None:

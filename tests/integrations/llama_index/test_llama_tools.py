@@ -520,7 +520,8 @@ async def test_a_retriever_tool_guards_its_retriever_too(
     output = await use(tool, colour, input="pay")
     assert "IGNORE" not in output.content
     assert "Paris" in output.content
-    assert book.stages() == ["tool_call", "retrieval", "tool_result"]
+    embedded = ["prompt", "completion"]
+    assert book.stages() == ["tool_call", *embedded, "retrieval", "tool_result"]
 
 
 async def test_a_tool_that_calls_itself_is_judged_each_time(kit: Any) -> None:
