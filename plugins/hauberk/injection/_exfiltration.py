@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from hauberk.decisions import Severity
-from hauberk.injection._urls import PLACEHOLDER, Link, is_allowed, read_link
+from hauberk.injection._urls import PLACEHOLDER, Link, is_allowed, parts_of, read_link
 
 MAX_HOLD = 2048
 """Most characters held back. Browsers and servers take addresses of about this length; a longer
@@ -70,6 +70,11 @@ _DEFINITION = re.compile(r"\]:[ \t]*\n?[ \t]*(<[^>\n]*>|[^\s<]\S*)?")
 _PARENTHESIS = re.compile(r"[()\\]|\n\s*\n")
 _BLANKS = re.compile(r"\s*")
 
+
+def _nothing(_: str) -> bool:
+    return False
+
+
 _Parsed = tuple[int, str] | None
 """End of a construct and what stands in its place; None: more text is needed."""
 
@@ -84,6 +89,24 @@ class LinkRules:
     """Links that may be repeated exactly."""
     least: Severity = Severity.MEDIUM
     """Least severity that is taken out."""
+    is_private: Callable[[str], bool] = field(default=_nothing, repr=False)
+    """Whether a text holds what the session knows to be private."""
+
+    def is_allowed(self, link: Link) -> bool:
+        """Whether a link ends at a host that is allowed, wherever it is sent on from there."""
+        here = is_allowed(link.host, self.allowed_hosts)
+        return here and all(self.is_allowed(onward) for onward in link.onward)
+
+    def carries_private(self, written: str) -> bool:
+        """Whether a link would take private data to a host that is not allowed."""
+        link = read_link(written)
+        if link is None or written in self.known or self.is_allowed(link):
+            return False
+        return self.holds_private(written)
+
+    def holds_private(self, written: str) -> bool:
+        """Whether there is private data in a link, escaped or not."""
+        return any(map(self.is_private, parts_of(written)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +118,8 @@ class Removal:
     image: bool
     severity: Severity
     taken_out: bool
+    private: bool = False
+    """It would have taken along what the session knows to be private."""
 
 
 @dataclass(slots=True)
@@ -202,7 +227,7 @@ class LinkFilter:
         new = self._judged(start, end, links, image=self._image_seen)
         if new is not None:
             return end, f"]: {new}"
-        if any(not self._is_allowed(link) for _, link in links):
+        if any(not self.rules.is_allowed(link) for _, link in links):
             self._foreign_definition = True
         return (end, text[start:end]) if links else (start + 2, "]:")
 
@@ -244,28 +269,34 @@ class LinkFilter:
         self, start: int, end: int, links: Collection[tuple[str, Link]], *, image: bool
     ) -> str | None:
         """The notice that takes the place of a construct, or None when it may stay."""
-        bad = [link for written, link in links if self._is_bad(written, link, image=image)]
+        judged = [(written, link, self._is_private(written, link)) for written, link in links]
+        bad = [one for one in judged if one[2] or self._is_bad(*one[:2], image=image)]
         if not bad:
             return None
-        carries = any(link.carries for link in bad)
-        script = any(link.script for link in bad)
-        severity = Severity.HIGH if script or (image and carries) else Severity.MEDIUM
+        private = any(known for _, _, known in bad)
+        carries = image and any(link.carries for _, link, _ in bad)
+        grave = private or carries or any(link.script for _, link, _ in bad)
+        severity = Severity.HIGH if grave else Severity.MEDIUM
         out = severity >= self.rules.least
         place = (self._offset + start, self._offset + end)
-        self.removals.append(Removal(*place, image=image, severity=severity, taken_out=out))
+        self.removals.append(
+            Removal(*place, image=image, severity=severity, taken_out=out, private=private)
+        )
         if not out:
             return None
         return IMAGE_NOTICE if image else LINK_NOTICE
 
+    def _is_private(self, written: str, link: Link) -> bool:
+        if written in self.rules.known or self.rules.is_allowed(link):
+            return False
+        return self.rules.holds_private(written)
+
     def _is_bad(self, written: str, link: Link, *, image: bool) -> bool:
         if link.script:
             return True
-        if written in self.rules.known or self._is_allowed(link):
+        if written in self.rules.known or self.rules.is_allowed(link):
             return False
         return image or link.carries
-
-    def _is_allowed(self, link: Link) -> bool:
-        return is_allowed(link.host, self.rules.allowed_hosts)
 
 
 def may_hold_link(text: str) -> bool:

@@ -1,70 +1,39 @@
-"""Links of a model's answer, judged as the policy says for exfiltration.
+"""Links that leave, judged as the policy says for exfiltration.
 
 Rules:
 * Links of the prompt's own user and developer may be repeated; links to hosts that the policy allows
-  may stand.
-* Arguments of tool calls are not judged here, as nobody is shown them.
+  may stand, unless they are sent on from there to hosts that it does not.
+* Of an answer, every link is judged. Of the arguments of a tool call, which nobody is shown, those
+  are that hold what the session knows to be private.
 * A stream is filtered by what the whole answer is filtered by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
-from hauberk.decisions import Decision, Finding
+from hauberk.decisions import Finding, Severity
 from hauberk.events import Event, Segment
-from hauberk.injection._exfiltration import (
-    LinkFilter,
-    LinkRules,
-    Removal,
-    links_of,
-    may_hold_link,
-)
+from hauberk.injection._exfiltration import LinkFilter, LinkRules, Removal, links_of
 from hauberk.injection._memory import Memory
 from hauberk.injection._urls import host_name
-from hauberk.policy import InjectionPolicy, ScreenAction
+from hauberk.policy import InjectionPolicy
+from hauberk.private import Private
+from hauberk.structure import leaves
 
-_PASS = Decision.allow()
 _OWN = frozenset(("user", "developer"))
 
 
 class LinkScreen:
-    """Judges the links of answers."""
+    """Judges links."""
 
     def __init__(self, policy: InjectionPolicy) -> None:
-        self._how = policy.exfiltration
+        self._least = policy.exfiltration.at
         self._hosts = tuple(host for one in policy.allowed_hosts if (host := host_name(one)))
 
-    def open_stream(self, event: Event, memory: Memory) -> LinkFilter | None:
-        """A filter that takes links out of one streamed text; None where none are taken out."""
-        if self._how.action not in (ScreenAction.BLOCK, ScreenAction.QUARANTINE):
-            return None
-        # The prompt as it is sent may name links in another form: personal data in it is masked.
-        self.remember(event.segments, event, memory)
-        return LinkFilter(self._rules(event, memory))
-
-    def inspect(self, event: Event, memory: Memory) -> Decision:
-        """Judge the links of one answer."""
-        how = self._how
-        if how.action is ScreenAction.OFF:
-            return _PASS
-        texts: dict[int, str] = {}
-        findings: list[Finding] = []
-        taken_out = False
-        for index, segment in enumerate(event.segments):
-            if segment.is_argument or not may_hold_link(segment.text):
-                continue
-            links = LinkFilter(self._rules(event, memory))
-            texts[index] = links.feed(segment.text) + links.finish()
-            findings += (_removal(removal, index) for removal in links.removals)
-            taken_out = taken_out or any(removal.taken_out for removal in links.removals)
-        if taken_out and how.action is ScreenAction.BLOCK:
-            reason = "the answer holds a link that would carry data away"
-            return Decision.deny(reason, findings=findings, stop=True)
-        if not taken_out or how.action is ScreenAction.FLAG:
-            return Decision.allow(findings=findings) if findings else _PASS
-        segments = [s.with_text(texts.get(i, s.text)) for i, s in enumerate(event.segments)]
-        return Decision.rewrite(segments=segments, findings=findings)
+    def filter(self, event: Event, memory: Memory) -> LinkFilter:
+        """What takes links out of one text of an answer."""
+        return LinkFilter(self._rules(event, memory.links(event.call)))
 
     def remember(self, segments: Iterable[Segment], event: Event, memory: Memory) -> None:
         """Note the links of a prompt: its answer may repeat them."""
@@ -79,9 +48,25 @@ class LinkScreen:
         if found:
             memory.add_links(event.call, frozenset(found))
 
-    def _rules(self, event: Event, memory: Memory) -> LinkRules:
+    def private_in(self, arguments: Mapping[str, object], event: Event) -> Iterator[Finding]:
+        """Places of a tool call's arguments whose links would carry private data away."""
+        rules = self._rules(event, frozenset())
+        for where, text in leaves(arguments, where="arguments"):
+            if any(rules.carries_private(link) for link in links_of(text)):
+                yield Finding(
+                    rule="inj.out.argument",
+                    category="data-exfiltration",
+                    severity=Severity.HIGH,
+                    explanation="a link to a host that is not allowed holds private data",
+                    where=where,
+                )
+
+    def _rules(self, event: Event, known: frozenset[str]) -> LinkRules:
         return LinkRules(
-            allowed_hosts=self._hosts, known=memory.links(event.call), least=self._how.at
+            allowed_hosts=self._hosts,
+            known=known,
+            least=self._least,
+            is_private=Private.of(event.session).holds,
         )
 
 
@@ -90,13 +75,15 @@ def is_linkless(segment: Segment, memory: Memory) -> bool:
     return segment.text in memory.linkless or segment.origin not in _OWN
 
 
-def _removal(removal: Removal, index: int) -> Finding:
+def finding_of(removal: Removal, index: int) -> Finding:
+    """What is told of one link."""
     what = "an image" if removal.image else "a link"
     return Finding(
         rule="inj.out.image" if removal.image else "inj.out.link",
         category="data-exfiltration",
         severity=removal.severity,
         explanation=f"{what} leads to a host that is not allowed"
+        + (", with private data," if removal.private else "")
         + (" and was taken out" if removal.taken_out else ""),
         segment=index,
         start=removal.start,

@@ -9,13 +9,18 @@ Rules:
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from threading import Lock
 
 from hauberk.events import Segment
+from hauberk.injection._joined import Joined, mark_of
+from hauberk.injection._leaks import CANARY_LETTERS
 from hauberk.injection._screen import Verdict
+
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 MAX_VERDICT_CHARS = 1_000_000
 """Characters of the texts whose verdicts one session remembers: a long conversation. The
@@ -24,11 +29,17 @@ application holds most of these texts itself; past this, all is analysed anew.""
 MAX_CALLS = 256
 """Prompts of one session whose links are remembered until they are answered."""
 
+MAX_PROMPTS = 8
+"""Developer's prompts of one session that are recognised: its agents and their tools' models."""
+
 MAX_APPROVED = 1000
 """Texts of one session that a person let through and need not be asked about again."""
 
 MAX_LINKS = 1000
 """Links remembered of one prompt. Others than these may not be repeated."""
+
+MAX_TOLD = 100
+"""Texts of each kind of origin that are remembered as parts of an attack in several texts."""
 
 
 class Memory:
@@ -40,8 +51,15 @@ class Memory:
         self.verdicts: dict[str, dict[str, Verdict]] = {}
         """By kind of origin, then by text. A text remembers its own hash, so that a history which
         comes again at each turn costs a look-up for each text."""
+        self.joined = Joined()
+        """How texts follow each other."""
         self.linkless: set[str] = set()
         """Texts of the application's own that hold no link."""
+        self._told: dict[str, dict[str, Verdict]] = {}
+        self.prompts: dict[str, None] = {}
+        """The developer's prompts, the latest last."""
+        self.canary = "".join(secrets.choice(_BASE32) for _ in range(CANARY_LETTERS))
+        """A word that is nowhere but in the developer's prompt, if the policy wants it there."""
         self._rests: dict[tuple[str, str], str] = {}
         self._approved: OrderedDict[str, None] = OrderedDict()
         self._quiet: list[Segment | None] = []
@@ -71,10 +89,29 @@ class Memory:
             if self._fits(text):
                 self.verdicts.setdefault(kind, {})[text] = verdict
 
+    def retell(self, kind: str, verdicts: Mapping[int, Verdict]) -> None:
+        """Texts (by mark) that were clear alone are not, together. That is not forgotten."""
+        with self._lock:
+            known, told = self.verdicts.get(kind, {}), self._told.setdefault(kind, {})
+            for text in known:
+                if (verdict := verdicts.get(mark_of(kind, text))) is not None:
+                    known[text] = told[text] = verdict
+            while len(told) > MAX_TOLD:
+                del told[next(iter(told))]
+            self._quiet = []
+
     def put_linkless(self, text: str) -> None:
         with self._lock:
             if self._fits(text):
                 self.linkless.add(text)
+
+    def add_prompt(self, text: str) -> None:
+        """A developer's prompt that answers must not give away."""
+        with self._lock:
+            prompts = {**self.prompts, text: None}
+            while len(prompts) > MAX_PROMPTS:
+                del prompts[next(iter(prompts))]
+            self.prompts = prompts
 
     def rest(self, kind: str, text: str) -> str | None:
         """What is left of a quarantined text, if it was quarantined before."""
@@ -100,7 +137,8 @@ class Memory:
     def _fits(self, text: str) -> bool:
         self._chars += len(text)
         if self._chars > MAX_VERDICT_CHARS:
-            self.verdicts, self.linkless, self._rests = {}, set(), {}
+            self.verdicts = {kind: dict(told) for kind, told in self._told.items()}
+            self.linkless, self._rests = set(), {}
             self._chars = len(text)
         return self._chars <= MAX_VERDICT_CHARS
 

@@ -8,29 +8,32 @@ Rules:
 * Rules first, then the classifier, then bigger detectors, each only where the one before is not
   certain. A text that a detector failed on is refused (or passed on, where the policy says so) and is
   asked about again the next time.
-* Links of a completion are judged as the policy says for exfiltration; arguments of tool calls are
-  not, as nobody is shown them. Links of the prompt's own user and developer may be repeated.
+* Texts are read together with those before them, too (`_joined`): an attack may come in parts.
+* What leaves is judged in `_outputs`: answers, and the arguments of tool calls.
 * Findings and notices name rules and places, never the text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from hauberk.decisions import Decision
+from hauberk.decisions import Verdict as Answer
 from hauberk.events import Event, Stage
 from hauberk.injection._actions import Actions, Found
 from hauberk.injection._cascade import Suspect, asettle, settle
-from hauberk.injection._exfiltration import LinkFilter
-from hauberk.injection._links import LinkScreen, is_linkless
+from hauberk.injection._links import is_linkless
 from hauberk.injection._memory import Memory
+from hauberk.injection._outputs import Outputs
 from hauberk.injection._packs import load_packs
 from hauberk.injection._reading import Reader
 from hauberk.injection._rules import RulePack
 from hauberk.injection._screen import CLEAR, Verdict, screen, too_long
+from hauberk.injection._together import Candidate, candidates, with_joined
 from hauberk.injection.detectors import AsyncDetector, Detector, Layer, load_layers
+from hauberk.plugin import StreamFilter
 from hauberk.policy import InjectionPolicy, Levels, Screen, ScreenAction
 from hauberk.references import References
 
@@ -45,6 +48,14 @@ class _Work:
 
     found: list[Found]
     open: list[tuple[int, Screen, Suspect]]
+    joined: list[Candidate] = field(default_factory=list["Candidate"])
+    """Texts that are read together with those before them."""
+
+    @property
+    def suspects(self) -> list[Suspect]:
+        """What the detectors are asked about, where it is grey."""
+        alone = [suspect for _, _, suspect in self.open]
+        return [*alone, *(one.suspect for one in self.joined if one.is_grey)]
 
 
 class InjectionPlugin:
@@ -95,9 +106,10 @@ class InjectionPlugin:
         read: dict[str, Screen] = {"user": policy.user, **policy.text_screens()}
         self._screens = _switched_on(read)
         self._at_ingest = _switched_on({**read, "document": policy.ingest, "memory": policy.ingest})
-        if ScreenAction.HIDE in {how.action for how in read.values()}:
+        self._hides = ScreenAction.HIDE in {how.action for how in read.values()}
+        self._outputs = Outputs(policy)
+        if self._hides or self._outputs.judges_calls:
             self.stages = self.stages | {Stage.TOOL_CALL}
-        self._links = LinkScreen(policy)
 
     def inspect(self, event: Event) -> Decision:
         """Decide on one event."""
@@ -105,8 +117,8 @@ class InjectionPlugin:
         if event.stage in _OUTGOING:
             return self._sent(event, memory)
         work = self._screened(event, memory)
-        if work.open:
-            settle([suspect for _, _, suspect in work.open], self._layers)
+        if self._layers:
+            settle(work.suspects, self._layers)
         return self._concluded(event, memory, work)
 
     async def ainspect(self, event: Event) -> Decision:
@@ -115,8 +127,8 @@ class InjectionPlugin:
         if event.stage in _OUTGOING:
             return self._sent(event, memory)
         work = self._screened(event, memory)
-        if work.open:
-            await asettle([suspect for _, _, suspect in work.open], self._layers)
+        if self._layers:
+            await asettle(work.suspects, self._layers)
         return self._concluded(event, memory, work)
 
     def approved(self, event: Event) -> None:
@@ -126,14 +138,19 @@ class InjectionPlugin:
     def _sent(self, event: Event, memory: Memory) -> Decision:
         """Judge what leaves: an answer, or a tool call."""
         if event.stage is Stage.COMPLETION:
-            return self._links.inspect(event, memory)
-        return _revealed(event)
+            return self._outputs.answer(event, memory)
+        shown = _revealed(event) if self._hides else event
+        decision = self._outputs.call(shown, memory)
+        if shown is event or decision.verdict is Answer.DENY:
+            return decision
+        verdict = Answer.ASK if decision.verdict is Answer.ASK else Answer.REWRITE
+        return replace(decision, verdict=verdict, arguments=shown.arguments)
 
     def _screened(self, event: Event, memory: Memory) -> _Work:
         if event.stage is not Stage.PROMPT:
             return self._screened_at(range(len(event.segments)), event, memory)
         loud = memory.loud(event.segments)
-        self._links.remember([event.segments[index] for index in loud], event, memory)
+        self._outputs.heard([event.segments[index] for index in loud], event, memory)
         work = self._screened_at(loud, event, memory)
         told = {one[0] for one in chain(work.found, work.open)}
         memory.hush(
@@ -166,6 +183,9 @@ class InjectionPlugin:
             memory.put(kind, segment.text, verdict)
             if verdict is not CLEAR:
                 work.found.append((index, how, verdict))
+        work.joined = candidates(
+            event, memory, places, found=work.found, screens=screens, suspect=self._suspect
+        )
         return work
 
     def _concluded(self, event: Event, memory: Memory, work: _Work) -> Decision:
@@ -175,19 +195,21 @@ class InjectionPlugin:
                 memory.put(event.segments[index].kind, suspect.text, verdict)
             if verdict is not CLEAR:
                 work.found.append((index, how, verdict))
-        if not work.found:
-            return _PASS
-        return Actions(memory, self._again).decide(event, sorted(work.found, key=_by_place))
+        found = with_joined(event, memory, work.joined, work.found) if work.joined else work.found
+        decision = _PASS
+        if found:
+            decision = Actions(memory, self._again).decide(event, sorted(found, key=_by_place))
+        return self._outputs.with_canary(event, decision, memory)
 
     def _again(self, kind: str, text: str) -> Verdict:
         """What is found in what is left of a text. Bigger detectors are not asked again."""
         return self._suspect(kind, text).verdict()
 
-    def open_stream(self, event: Event, *, json_string: bool) -> LinkFilter | None:
-        """A filter that takes links out of one streamed text; None where none are taken out."""
+    def open_stream(self, event: Event, *, json_string: bool) -> StreamFilter | None:
+        """A filter for one streamed text of an answer; None where nothing is taken out of it."""
         if json_string:
             return None
-        return self._links.open_stream(event, event.session.state(self, Memory))
+        return self._outputs.open_stream(event, event.session.state(self, Memory))
 
     def _suspect(self, kind: str, text: str) -> Suspect:
         if len(text) > self._policy.max_chars:
@@ -221,11 +243,11 @@ def _switched_on(screens: Mapping[str, Screen]) -> dict[str, Screen]:
     return {kind: how for kind, how in screens.items() if how.action is not ScreenAction.OFF}
 
 
-def _revealed(event: Event) -> Decision:
+def _revealed(event: Event) -> Event:
     """A tool call with the texts that were hidden from the model."""
     arguments = event.arguments or {}
     shown = References.of(event.session).shown(arguments)
-    return _PASS if shown is arguments else Decision.rewrite(arguments=shown)
+    return event if shown is arguments else event.rewritten(None, shown)
 
 
 def _by_place(found: Found) -> int:

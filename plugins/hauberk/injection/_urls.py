@@ -13,8 +13,9 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import unquote
 
 MAX_PLAIN_PATH = 120
@@ -25,6 +26,18 @@ MAX_HOST = 253
 
 PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]{0,40}_[0-9]{1,9}>")
 """A placeholder of personal data, such as `<PERSON_1>`: the value stands there in the end."""
+
+MIN_PART = 4
+"""Shorter parts of a link say nothing that could be private."""
+
+MAX_PARTS = 32
+"""Parts of a link, and links in a link, that are looked at."""
+
+MAX_ESCAPES = 3
+"""Percent escapes of percent escapes that are taken off."""
+
+_PART_END = re.compile(r"[/?&=#;]+")
+_ONWARD = re.compile(r"(?<!:)((?:https?:)?[\\/]{2}[^\s&]{3,})", re.IGNORECASE)
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
 _WEB = frozenset(("http", "https", "ws", "wss", "ftp", "ftps"))
@@ -61,6 +74,8 @@ class Link:
     """It may take data along."""
     script: bool = False
     """It is a program, not an address."""
+    onward: tuple[Link, ...] = ()
+    """Links in its query or path, that its host may send a visitor on to."""
 
 
 def read_link(text: str) -> Link | None:
@@ -71,7 +86,7 @@ def read_link(text: str) -> Link | None:
 
     Example:
         >>> read_link("HTTPS://user@Evil.Example.:443/a?b=c")
-        Link(host='evil.example', carries=True, script=False)
+        Link(host='evil.example', carries=True, script=False, onward=())
     """
     written = _UNPRINTED.sub("", html.unescape(text) if "&" in text else text)
     scheme = _SCHEME.match(written)
@@ -89,6 +104,37 @@ def read_link(text: str) -> Link | None:
     if name not in _WEB and len(lead) < len("//"):
         return _without_host(name, rest)
     return _read_web(rest[len(lead) :], odd="\\" in lead)
+
+
+def parts_of(text: str) -> tuple[str, ...]:
+    """What a link says, without its escapes: all of it, and its parts of four characters or more.
+
+    Example:
+        >>> parts_of("https://e.example/?to=ada%40corp.example")
+        ('https://e.example/?to=ada@corp.example', 'https:', 'e.example', 'ada@corp.example')
+    """
+    plain = _unescaped(text)
+    parts = (part.replace("+", " ").strip() for part in _PART_END.split(plain))
+    return (plain, *[part for part in parts if len(part) >= MIN_PART][:MAX_PARTS])
+
+
+def _unescaped(text: str) -> str:
+    for _ in range(MAX_ESCAPES):
+        plain = unquote(text)
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def _onward(tail: str) -> Iterator[Link]:
+    """Links inside the path, query or fragment of another: open redirects lead there."""
+    if len(tail) < len("/x//y.zz"):
+        return
+    for found in islice(_ONWARD.finditer(_unescaped(tail)[1:]), MAX_PARTS):
+        link = read_link(found.group(1))
+        if link is not None:
+            yield link
 
 
 def is_allowed(host: str, allowed: Iterable[str]) -> bool:
@@ -120,7 +166,7 @@ def _read_web(rest: str, *, odd: bool) -> Link:
     userinfo, _, place = authority.rpartition("@")
     host = "" if odd or "\\" in rest else _host(_PORT.sub("", place))
     carries = bool(userinfo) or _tail_carries(tail) or _host_carries(place)
-    return Link(host, carries=carries)
+    return Link(host, carries=carries, onward=tuple(_onward(tail)))
 
 
 def _host(written: str) -> str:

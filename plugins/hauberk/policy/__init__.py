@@ -19,8 +19,12 @@ from hauberk.policy._constraints import Constraint
 from hauberk.policy._injection import (
     ClassifierPolicy,
     DetectorPolicy,
+    Exfiltration,
     InjectionPolicy,
     Levels,
+    LinkAction,
+    Neutral,
+    PromptLeak,
     RulesFile,
     Screen,
     ScreenAction,
@@ -31,7 +35,7 @@ from hauberk.policy._limits import LimitsPolicy
 from hauberk.policy._load import load_policy
 from hauberk.policy._model import PluginPolicy, Policy
 from hauberk.policy._names import NamesModel
-from hauberk.policy._pii import Operator, PiiPolicy, VaultPolicy
+from hauberk.policy._pii import Difference, Operator, PiiPolicy, VaultPolicy
 
 __all__ = [
     "Access",
@@ -45,16 +49,21 @@ __all__ = [
     "Constraint",
     "DenyRule",
     "DetectorPolicy",
+    "Difference",
+    "Exfiltration",
     "InjectionPolicy",
     "Levels",
     "LimitsPolicy",
+    "LinkAction",
     "ModelPrice",
     "NamesModel",
+    "Neutral",
     "OnError",
     "Operator",
     "PiiPolicy",
     "PluginPolicy",
     "Policy",
+    "PromptLeak",
     "Remembered",
     "Role",
     "RulesFile",

@@ -54,6 +54,10 @@ def _action(value: object) -> object:
     return ScreenAction.OFF if value is False else value
 
 
+def _link_action(value: object) -> object:
+    return LinkAction.OFF if value is False else value
+
+
 class Screen(Model):
     """How texts of one origin are screened."""
 
@@ -70,6 +74,55 @@ class TextScreen(Screen):
 
     spotlight: bool = False
     """Mark every text of this origin as data, also where nothing is found (Hines et al. 2024)."""
+
+
+class LinkAction(StrEnum):
+    """What happens to a tool call whose arguments hold a link that would carry private data away."""
+
+    BLOCK = "block"
+    """Refuse the call; the run goes on."""
+    ASK = "ask"
+    """A person must approve."""
+    FLAG = "flag"
+    """Record it."""
+    OFF = "off"
+    """Do not look."""
+
+
+class Exfiltration(Screen):
+    """How links are judged that leave: in answers, and in arguments of tool calls."""
+
+    arguments: Annotated[
+        LinkAction,
+        BeforeValidator(_link_action, json_schema_input_type=LinkAction | Literal[False]),
+    ] = LinkAction.FLAG
+    """What happens to a tool call with a link, to a host that is not allowed, that holds what the
+    session knows to be private."""
+
+
+class PromptLeak(Screen):
+    """How the developer's prompt is kept from being given away."""
+
+    action: Annotated[
+        ScreenAction, BeforeValidator(_action, json_schema_input_type=ScreenAction | Literal[False])
+    ] = ScreenAction.FLAG
+    """What happens to an answer that quotes it, or to a tool call: `quarantine` takes the quote out of
+    an answer and refuses a call."""
+    at: SeverityName = Severity.HIGH
+    """Least severity for the action: a quote is high, a canary critical, other words for the same are
+    medium. These are told at the end of an answer only: `block` refuses it, `quarantine` records it."""
+    quote: int = Field(default=48, ge=24, le=1000)
+    """So many letters and digits of the prompt in a row are a quote."""
+    canary: bool = False
+    """Put a word made up for the session into the developer's prompt, which no answer may hold."""
+
+
+class Neutral(StrEnum):
+    """A kind of code that an answer may hold."""
+
+    HTML = "html"
+    SCRIPT = "script"
+    SQL = "sql"
 
 
 Score = Annotated[float, Field(ge=0, le=1)]
@@ -166,8 +219,12 @@ class InjectionPolicy(Section):
     """What comes back from a memory: notes and facts of earlier conversations."""
     ingest: Screen = Screen()
     """What enters an index or a memory."""
-    exfiltration: Screen = Screen()
-    """What the model answers: links and images that would carry data away."""
+    exfiltration: Exfiltration = Exfiltration()
+    """Links and images in what the model answers that would carry data away."""
+    prompt_leak: PromptLeak = PromptLeak()
+    """The developer's prompt in what the model answers."""
+    neutralise: tuple[Neutral, ...] = ()
+    """Code that is made harmless in answers: for callers that render or run them."""
     classifier: Annotated[
         ClassifierPolicy | Literal[False],
         BeforeValidator(_switched_on, json_schema_input_type=ClassifierPolicy | bool),
@@ -195,6 +252,7 @@ class InjectionPolicy(Section):
         known = (ScreenAction.BLOCK, ScreenAction.QUARANTINE, ScreenAction.FLAG, ScreenAction.OFF)
         for name, how, more in (
             ("exfiltration", self.exfiltration, ()),
+            ("prompt_leak", self.prompt_leak, ()),
             ("ingest", self.ingest, (ScreenAction.ASK,)),
         ):
             if how.action not in (*known, *more):

@@ -162,7 +162,8 @@ def test_a_hidden_text_can_be_passed_on_but_not_read() -> None:
 
 def test_tool_calls_are_not_looked_at_where_nothing_is_hidden() -> None:
     assert Stage.TOOL_CALL in plugin(document={"action": "hide"}).stages
-    assert not guard().watches(Stage.TOOL_CALL)
+    off = {"exfiltration": {"arguments": "off"}, "prompt_leak": {"action": "off"}}
+    assert not guard(**off).watches(Stage.TOOL_CALL)
 
 
 # --- spotlight ------------------------------------------------------------------------------------
