@@ -14,7 +14,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from hauberk.injection.classifier._words import Hashes, words_of
 MAX_PHRASE = 3
 """Most words of an entry."""
 
+_HEAD = np.uint64(48)
 _STEP = np.uint64(0xA24BAED4963EE407)
 
 Concepts = npt.NDArray[np.uint8]
@@ -39,20 +40,36 @@ class Lexicon:
     """Numbers of words and phrases, in order."""
     concepts: Concepts
     """The concept of each, from 1."""
+    _heads: npt.NDArray[np.bool_] = field(init=False, repr=False)
+    """For the first bits of a number: whether a key begins so. Few words need more of a look."""
+
+    def __post_init__(self) -> None:
+        """Note how the keys begin."""
+        heads = np.zeros(1 << (64 - int(_HEAD)), np.bool_)
+        heads[self.keys >> _HEAD] = True
+        object.__setattr__(self, "_heads", heads)
 
     def of(self, hashes: Hashes) -> Concepts:
         """The concept that starts at each word; 0 where there is none. The longest entry wins."""
-        found = self._look_up(hashes)
-        phrase = hashes
-        for more in range(1, min(MAX_PHRASE, len(hashes))):
-            phrase = phrase[:-1] * _STEP + hashes[more:]
-            longer = self._look_up(phrase)
+        count = len(hashes)
+        phrases = [hashes]
+        for more in range(1, min(MAX_PHRASE, count)):
+            phrases.append(phrases[-1][:-1] * _STEP + hashes[more:])
+        looked = self._look_up(np.concatenate(phrases))
+        found, done = looked[:count], count
+        for phrase in phrases[1:]:
+            longer = looked[done : done + len(phrase)]
             np.copyto(found[: len(longer)], longer, where=longer > 0)
+            done += len(phrase)
         return found
 
     def _look_up(self, hashes: Hashes) -> Concepts:
-        places = np.minimum(np.searchsorted(self.keys, hashes), len(self.keys) - 1)
-        return np.where(self.keys[places] == hashes, self.concepts[places], np.uint8(0))
+        found = np.zeros(len(hashes), np.uint8)
+        places = self._heads[hashes >> _HEAD].nonzero()[0]
+        likely = hashes[places]
+        keys = np.minimum(np.searchsorted(self.keys, likely), len(self.keys) - 1)
+        found[places] = np.where(self.keys[keys] == likely, self.concepts[keys], np.uint8(0))
+        return found
 
 
 def compiled(concepts: Mapping[str, Iterable[str]]) -> Lexicon:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hauberk.injection.classifier._concepts import Lexicon
+from hauberk.injection.classifier._concepts import Concepts, Lexicon
 from hauberk.injection.classifier._words import Hashes, Places, words_of
 
 WORD_BITS = 18
@@ -26,10 +26,15 @@ NONE = (1 << WORD_BITS) + (1 << CONCEPT_BITS)
 
 WORD_COLUMNS, CONCEPT_COLUMNS = 3, 4
 
-_CLOSE = (4, 6, 7)
-"""Most words from the first concept to the last: of two, of two around a third, of three."""
+_CLOSE = ((1, 4), (2, 6), (2, 7))
+"""Of two concepts, two around a third, and three: how many concepts on the last one is, and how many
+words on at most."""
 
 _K1, _K2, _K3 = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93))
+
+_WORD_KINDS = np.arange(1, 1 + WORD_COLUMNS, dtype=np.uint64)[:, None]
+_CONCEPT_KINDS = np.arange(9, 9 + CONCEPT_COLUMNS, dtype=np.uint64)[:, None]
+"""Patterns of different kinds have different numbers."""
 
 Buckets = npt.NDArray[np.int32]
 
@@ -49,53 +54,44 @@ class Features:
 def features_of(text: str, lexicon: Lexicon) -> Features:
     """The patterns of a folded text."""
     words = words_of(text)
-    count = len(words.hashes)
-    buckets = np.full((WORD_COLUMNS + CONCEPT_COLUMNS, count), NONE, np.int32)
-    _fill_words(buckets[:WORD_COLUMNS], words.hashes)
-    _fill_concepts(buckets[WORD_COLUMNS:], lexicon, words.hashes)
+    buckets = np.full((WORD_COLUMNS + CONCEPT_COLUMNS, len(words.hashes)), NONE, np.int32)
+    if len(words.hashes):
+        _fill_words(buckets[:WORD_COLUMNS], words.hashes)
+        _fill_concepts(buckets[WORD_COLUMNS:], lexicon.of(words.hashes))
     return Features(buckets, words.starts, words.ends)
 
 
 def _fill_words(out: Buckets, hashes: Hashes) -> None:
-    first = hashes * _K2
-    out[0] = _bucket(first, 1, WORD_BITS)
+    patterns = np.empty(out.shape, np.uint64)
+    patterns[:] = hashes * _K2
+    rest = hashes * _K3
     for column, step in ((1, 1), (2, 2)):
-        if len(hashes) > step:
-            pair = first[:-step] + hashes[step:] * _K3
-            out[column, :-step] = _bucket(pair, column + 1, WORD_BITS)
+        patterns[column, :-step] += rest[step:]
+    found = _buckets(patterns + _WORD_KINDS, WORD_BITS)
+    out[0] = found[0]
+    for column, step in ((1, 1), (2, 2)):
+        out[column, :-step] = found[column, :-step]
 
 
-def _fill_concepts(out: Buckets, lexicon: Lexicon, hashes: Hashes) -> None:
-    concepts = lexicon.of(hashes)
-    places = np.flatnonzero(concepts)
+def _fill_concepts(out: Buckets, concepts: Concepts) -> None:
+    places = concepts.nonzero()[0]
     if not len(places):
         return
     found = concepts[places].astype(np.uint64)
-    first = found * _K2
-    out[0, places] = _concept_bucket(first, 1)
-    patterns = ((1, found[1:] * _K3), (2, found[2:] * _K3))
-    for column, (step, rest) in enumerate(patterns, start=1):
-        _put(out[column], places, step, first[: len(rest)] + rest, (column + 1, _CLOSE[column - 1]))
-    if len(found) > 2:  # noqa: PLR2004 - three concepts
-        rest = (found[1:-1] * _K1 + found[2:]) * _K3
-        _put(out[3], places, 2, first[:-2] + rest, (4, _CLOSE[2]))
+    patterns = np.empty((CONCEPT_COLUMNS, len(found)), np.uint64)
+    patterns[:] = found * _K2
+    rest = found * _K3
+    patterns[1, :-1] += rest[1:]
+    patterns[2, :-2] += rest[2:]
+    patterns[3, :-2] += (found[1:-1] * _K1 + found[2:]) * _K3
+    buckets = _buckets(patterns + _CONCEPT_KINDS, CONCEPT_BITS) + np.int32(1 << WORD_BITS)
+    out[0, places] = buckets[0]
+    for column, (step, reach) in enumerate(_CLOSE, start=1):
+        close = (places[step:] - places[:-step] <= reach).nonzero()[0]
+        out[column, places[close]] = buckets[column, close]
 
 
-def _put(
-    out: Buckets, places: Places, step: int, hashes: Hashes, kind_and_reach: tuple[int, int]
-) -> None:
-    kind, reach = kind_and_reach
-    if len(places) <= step:
-        return
-    close = places[step:] - places[:-step] <= reach
-    out[places[:-step][close]] = _concept_bucket(hashes[close], kind)
-
-
-def _concept_bucket(hashes: Hashes, kind: int) -> Buckets:
-    return _bucket(hashes, kind + 8, CONCEPT_BITS) + np.int32(1 << WORD_BITS)
-
-
-def _bucket(hashes: Hashes, kind: int, bits: int) -> Buckets:
-    hashes = hashes + np.uint64(kind)
+def _buckets(hashes: Hashes, bits: int) -> Buckets:
     hashes ^= hashes >> np.uint64(31)
-    return ((hashes * _K1) >> np.uint64(64 - bits)).astype(np.int32)
+    hashes *= _K1
+    return (hashes >> np.uint64(64 - bits)).astype(np.int32)
