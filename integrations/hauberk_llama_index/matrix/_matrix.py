@@ -52,7 +52,8 @@ from hauberk_llama_index import (
     uninstall,
 )
 from hauberk_llama_index.matrix._modes import MODES, PATIENCE_S, Mode, Outcome, Talk
-from hauberk_llama_index.matrix._surfaces import (
+from hauberk_llama_index.matrix._world import LI_ATTEMPTS, RULES, Once, conversation
+from hauberk_llama_index.matrix.surfaces import (
     APPROVAL,
     MISFIT,
     PARTIAL,
@@ -64,7 +65,6 @@ from hauberk_llama_index.matrix._surfaces import (
     Surface,
     start,
 )
-from hauberk_llama_index.matrix._world import LI_ATTEMPTS, RULES, Once, conversation
 
 DOORS = ("handler", "protect", "install", "postprocessor", "transform", "several")
 """Five doors, and several of them at once."""

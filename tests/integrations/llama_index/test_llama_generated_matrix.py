@@ -18,7 +18,7 @@ from hauberk_llama_index.matrix import Matrix, run
 from hauberk_llama_index.matrix._matrix import DOORS, REASONS, Stand, attacks_of, doors_of
 from hauberk_llama_index.matrix._modes import MODES
 from hauberk_llama_index.matrix._page import page
-from hauberk_llama_index.matrix._surfaces import SURFACES, Parts
+from hauberk_llama_index.matrix.surfaces import SURFACES, Parts
 from hauberk_llama_index.matrix._world import RULES
 
 PAGE = Path(__file__).parents[3] / "docs" / "llama-index-matrix.md"
