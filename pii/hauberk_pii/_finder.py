@@ -20,19 +20,26 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from hauberk import PolicyError
-from hauberk.policy import NamesModel
+from hauberk.policy import Difference, NamesModel
 from hauberk_pii._encoded import views
 from hauberk_pii._entities import DEFAULT_ENTITIES
 from hauberk_pii._limits import check_findings
 from hauberk_pii._parts import Part, Reader, parts_of
 from hauberk_pii._spans import Span, resolved, with_names
-from hauberk_pii._visible import Visible, visible
+from hauberk_pii._visible import Visible, as_it_is, visible
 
 if TYPE_CHECKING:
     from presidio_analyzer import EntityRecognizer
 
+Strict = bool | Iterable[Difference]
+"""Whether differences from Presidio are switched off: all, none, or some."""
+
+Languages = str | tuple[str, ...]
+"""ISO 639-1 code; several, or `auto`: the one of them that a text seems to be in."""
+
+_Key = tuple[Languages, tuple[str, ...], float, str | NamesModel, frozenset[Difference]]
 _lock = threading.RLock()
-_finders: dict[tuple[str, tuple[str, ...], float, str | NamesModel, bool], Finder] = {}
+_finders: dict[_Key, Finder] = {}
 
 
 class Finder:
@@ -51,7 +58,7 @@ class Finder:
         language: str,
         threshold: float,
         names: str | NamesModel = "tagger",
-        strict: bool = False,
+        strict: Strict = False,
     ) -> None:
         """Load Presidio and build the search.
 
@@ -60,7 +67,7 @@ class Finder:
             language: ISO 639-1 code.
             threshold: Least score, 0 to 1.
             names: Who finds names of people and places, as in `PiiPolicy.names`.
-            strict: Presidio's answers for the types that it knows: no differences on purpose.
+            strict: Differences from Presidio that are switched off; True: all of them.
 
         Raises:
             PolicyError: A type or the language is not known, or a model is not there.
@@ -73,8 +80,10 @@ class Finder:
         self.entities = tuple(dict.fromkeys(entities))
         self.language = language
         self.threshold = threshold
-        self.strict = strict
-        known = dict(recognizers_by_entity(language, strict=strict))
+        off = switched_off(strict)
+        self._reads = Difference.ENCODED not in off
+        self._see = as_it_is if Difference.HIDDEN in off else visible
+        known = dict(recognizers_by_entity(language, off=off))
         self._names = source_of(names, language)
         for entity in self._names.entities if self._names else ():
             known.setdefault(entity, [])
@@ -139,17 +148,17 @@ class Finder:
 
     def candidates(self, text: str) -> list[Span]:
         """Everything that is found, before overlaps are resolved."""
-        seen = visible(text)
+        seen = self._see(text)
         if not seen.text:
             return []
         found = self._in(seen)
-        decoded = [] if self.strict else list(self._decoded(seen))
+        decoded = list(self._decoded(seen)) if self._reads else []
         return with_names(found, decoded) if decoded else found
 
     def _decoded(self, seen: Visible) -> Iterator[Span]:
         """What is found once encodings are undone, and only then."""
         for view in views(seen.text):
-            for span in self._in(visible(view.text)):
+            for span in self._in(self._see(view.text)):
                 if view.news(span.start, span.end):
                     start, end = seen.back(*view.back(span.start, span.end))
                     yield replace(span, start=start, end=end)
@@ -177,31 +186,43 @@ class Finder:
 def finder_for(
     *,
     entities: Iterable[str] | None = None,
-    language: str = "en",
+    language: Languages = "en",
     threshold: float = 0.4,
     names: str | NamesModel = "tagger",
-    strict: bool = False,
+    strict: Strict = False,
 ) -> Finder:
     """The finder for these types, made once per process.
 
     Args:
         entities: Types to find; the default set when not given.
-        language: ISO 639-1 code.
+        language: ISO 639-1 code; several, or `auto`: the one of them that a text seems to be in.
         threshold: Least score, 0 to 1.
         names: Who finds names of people and places, as in `PiiPolicy.names`.
-        strict: Presidio's answers for the types that it knows: no differences on purpose.
+        strict: Differences from Presidio that are switched off; True: all of them.
 
     Raises:
         PolicyError: A type or the language is not known, or a model is not there.
     """
     wanted = DEFAULT_ENTITIES if entities is None else tuple(dict.fromkeys(entities))
-    key = (language, wanted, threshold, names, strict)
+    key = (language, wanted, threshold, names, switched_off(strict))
     with _lock:
         if key not in _finders:
-            _finders[key] = Finder(
-                wanted, language=language, threshold=threshold, names=names, strict=strict
-            )
+            _finders[key] = _made(key)
         return _finders[key]
+
+
+def switched_off(strict: Strict) -> frozenset[Difference]:
+    """The differences from Presidio that are switched off."""
+    return frozenset(Difference if strict is True else strict or ())
+
+
+def _made(key: _Key) -> Finder:
+    language, entities, threshold, names, off = key
+    if language != "auto" and isinstance(language, str):
+        return Finder(entities, language=language, threshold=threshold, names=names, strict=off)
+    from hauberk_pii._languages import ManyLanguages  # noqa: PLC0415 - it is a Finder
+
+    return ManyLanguages(entities, languages=language, threshold=threshold, names=names, strict=off)
 
 
 def _chosen(entity: str, known: dict[str, list[EntityRecognizer]]) -> list[EntityRecognizer]:

@@ -28,6 +28,7 @@ from hauberk.private import Private
 from hauberk.structure import replace_leaves
 from hauberk_pii._arguments import with_leaves
 from hauberk_pii._finder import finder_for
+from hauberk_pii._languages import first_language
 from hauberk_pii._limits import TooCostlyError
 from hauberk_pii._mask import Masked
 from hauberk_pii._memory import Memory, Settings, Shown
@@ -85,13 +86,14 @@ class PiiPlugin:
             language=policy.language,
             threshold=policy.threshold,
             names=policy.names,
+            strict=policy.strict,
         )
         self.vaults = vaults or open_vaults(policy.vault, max_values=policy.max_values)
         self._settings = Settings(
             finder=finder,
             grammar=Grammar(finder.entities),
             operators=Operators(policy.operators, Operator.PSEUDONYMIZE),
-            language=policy.language,
+            language=first_language(policy.language),
             allow=frozenset(policy.allow),
             keeps_s=self.vaults.shortest_s,
         )

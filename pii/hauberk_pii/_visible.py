@@ -76,6 +76,11 @@ def visible(text: str) -> Visible:
     return Visible("".join(pieces), tuple(starts) or (0,), tuple(shifts) or (0,))
 
 
+def as_it_is(text: str) -> Visible:
+    """A text with nothing left out; lone surrogates only are replaced."""
+    return Visible(text if text.isascii() else _SURROGATE.sub("\ufffd", text))
+
+
 def _plain(match: re.Match[str]) -> str:
     char = match[0]
     return str(decimal(char)) if char.isdecimal() else chr(ord(char) - _FULL_WIDTH)

@@ -38,6 +38,15 @@ _CALLED = re.compile(
 _LOOK_BACK = 40
 
 
+class ShortPhoneRecognizer(WindowedPhoneRecognizer):
+    """Phone numbers of any length, as Presidio has them: five digits are one in Germany."""
+
+    _BASE = WindowedPhoneRecognizer
+    gates = (_BASE.gates[0].removesuffix("{6}"),)
+    _ENOUGH = re.compile(_BASE._ENOUGH.pattern.removesuffix("{6}"))  # noqa: SLF001 - of its base
+    _RUN = re.compile(_BASE._RUN.pattern.replace("{7,}", "{2,}"))  # noqa: SLF001 - of its base
+
+
 class PlainPhoneRecognizer(WindowedPhoneRecognizer):
     """Phone numbers that are called nothing else and are no part of a code."""
 

@@ -31,6 +31,43 @@ class Operator(StrEnum):
     """The value stays."""
 
 
+class Difference(StrEnum):
+    """Where findings differ from Presidio's on purpose, unless it is switched off."""
+
+    CARDS = "cards"
+    """Cards of unlisted networks too, where a word or their form speaks for them."""
+    SSN = "ssn"
+    """US social security numbers behind their name, those of examples too."""
+    NHS = "nhs"
+    """UK NHS numbers: only behind their name, or in groups."""
+    DRIVER_LICENSES = "driver-licenses"
+    """Only behind their name, by whole words; of any country."""
+    BANK_ACCOUNTS = "bank-accounts"
+    """Only behind their name, by whole words."""
+    PASSPORTS = "passports"
+    """"us" inside of "customer" or "status" is no context for a passport."""
+    PHONES = "phones"
+    """Numbers called something else are none; numbers that nobody has are some behind "phone"."""
+    SHORT_PHONES = "short-phones"
+    """A phone number needs seven digits."""
+    URLS = "urls"
+    """Bare domains only where somebody would write one."""
+    MAIL_IN_URLS = "mail-in-urls"
+    """Addresses in paths and queries of URLs are found by themselves."""
+    WALLETS = "wallets"
+    """Wallets of other coins than Bitcoin."""
+    NATIONAL_NUMBERS = "national-numbers"
+    """Ours, in texts of all languages, where Presidio has a recognizer for texts of one."""
+    HIDDEN = "hidden"
+    """Characters that cannot be seen are left out; digits of all scripts become 0 to 9."""
+    CONTEXT_WORDS = "context-words"
+    """Words of six other languages before what Presidio knows English ones for."""
+    ENCODED = "encoded"
+    """What is percent-encoded, in base64, HTML entities or escapes is looked at decoded."""
+
+
+Language = Annotated[str, Field(pattern=r"^(?:[a-z]{2}|auto)$")]
+
 Chosen = dict[str, Operator]
 """Operators by entity type; `*` stands for every type that is not named."""
 
@@ -81,11 +118,15 @@ class PiiPolicy(Section):
     """Entity types to mask (Presidio's names); None: the default set."""
     threshold: float = Field(default=0.4, gt=0, le=1)
     """Least score of a finding, 0 to 1."""
-    language: str = Field(default="en", pattern=r"^[a-z]{2}$")
-    """Language of the texts, ISO 639-1."""
+    language: Language | tuple[Language, ...] = "en"
+    """Language of the texts, ISO 639-1; several: the one of them that a text seems to be in, the first
+    if none; `auto`: of en, de, es, fr, it, nl and pt."""
     names: Names = "tagger"
     """Who finds names of people and places: `tagger`, `structure`, `off`, or a model that is
     installed: `{spacy: en_core_web_sm}`, `{gliner: FOLDER}`, `{transformers: FOLDER}`, `{stanza: FOLDER}`."""
+    strict: bool | tuple[Difference, ...] = False
+    """Whether findings are as Presidio's: `true`, or a list of the differences to switch off. The PII
+    room's README explains each."""
     allow: tuple[str, ...] = ()
     """Values that are never masked, such as the company's own public address. Exact."""
     max_values: int = Field(default=100_000, ge=1)
@@ -106,6 +147,13 @@ class PiiPolicy(Section):
     that its own purpose names, and nothing without one."""
     vault: VaultPolicy = VaultPolicy()
     """Where they are remembered."""
+
+    @field_validator("language")
+    @classmethod
+    def _names_one(cls, language: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not language or (isinstance(language, tuple) and "auto" in language):
+            raise ValueError("name one language or more, or `auto` alone")
+        return language
 
     @field_validator("operators")
     @classmethod
