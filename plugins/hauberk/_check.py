@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
 from hauberk._limits import over_limit
@@ -171,9 +172,13 @@ def _joined(first: Decision | None, second: Decision) -> Decision:
     return second if first is None else replace(first, reason=f"{first.reason}; {second.reason}")
 
 
+_origin = attrgetter("origin")
+
+
 def _rewritten(event: Event, decision: Decision) -> Event:
     new = decision.apply(event)
-    if [s.origin for s in new.segments] != [s.origin for s in event.segments]:
+    segments = decision.segments
+    if segments is not None and list(map(_origin, segments)) != list(map(_origin, event.segments)):
         raise ValueError("a rewrite must keep the number and the origins of the segments")
     return new
 

@@ -43,7 +43,8 @@ class Engine:
 
     def check(self, event: Event, grant: Grant | None) -> Checked:
         """Decide on one event, and record it."""
-        run = self._open(event, grant)
+        plugins = self._roster.by_stage[event.stage]
+        run = Check(event, plugins, self._limits, self._on_error, grant)
         try:
             for plugin in run.plugins():
                 try:
@@ -63,7 +64,8 @@ class Engine:
 
     async def acheck(self, event: Event, grant: Grant | None) -> Checked:
         """The same, without blocking the event loop on anyone's I/O."""
-        run = self._open(event, grant)
+        plugins = self._roster.by_stage[event.stage]
+        run = Check(event, plugins, self._limits, self._on_error, grant)
         try:
             for plugin in run.plugins():
                 try:
@@ -100,10 +102,6 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - it is refused already
                 decision = run.failed("audit", error)
         return self._settled(run, decision)[1]
-
-    def _open(self, event: Event, grant: Grant | None) -> Check:
-        plugins = self._roster.by_stage[event.stage]
-        return Check(event, plugins, self._limits, self._on_error, grant)
 
     def _settled(self, run: Check, decision: Decision) -> Checked:
         if decision.passes:

@@ -230,7 +230,10 @@ class Guard:
         Raises:
             BlockedError: The guard refused.
         """
-        return _passed(*self.decide(event))
+        checked, decision = self.decide(event)
+        if decision.passes:
+            return checked
+        raise blocked(event, decision)
 
     async def arequire(self, event: Event) -> Event:
         """Check, and give the event as it may go on.
@@ -238,7 +241,10 @@ class Guard:
         Raises:
             BlockedError: The guard refused.
         """
-        return _passed(*await self.adecide(event))
+        checked, decision = await self.adecide(event)
+        if decision.passes:
+            return checked
+        raise blocked(event, decision)
 
     def require_open(self, session: Session) -> None:
         """Refuse when this session was ended by a refusal.
@@ -334,9 +340,3 @@ class Guard:
         if answer is not None:
             return self.deny(event, answer).decision
         return replace(asked, segments=None, arguments=None)
-
-
-def _passed(event: Event, decision: Decision) -> Event:
-    if decision.passes:
-        return event
-    raise blocked(event, decision)

@@ -161,7 +161,8 @@ class Log:
         Raises:
             StoreError: It cannot be written; then the log is as it was.
         """
-        data = _FRAME.pack(len(row.body), row.seq, row.prev, row.hash) + row.body
+        seq, body, prev, digest = row
+        data = _FRAME.pack(len(body), seq, prev, digest) + body
         try:
             written = os.write(self._fd, data)
         except OSError as error:

@@ -129,7 +129,7 @@ class SqliteStore:
             now = time.monotonic()
             if now - self._looked_s > LOOK_EVERY_S:
                 self._look(now)
-            files = self._files()
+            files = self._open or self._files()
             if files.log is None:
                 return self._insert(files, make, now + wait_s)
             return self._append(make, now + wait_s)
@@ -173,7 +173,7 @@ class SqliteStore:
                 row = make(self._last)
                 log.append(row)
                 self._last = last = Head(row.seq, row.hash)
-                self._files().head.write(last)
+                (self._open or self._files()).head.write(last)
                 return last
             finally:
                 log.unlock()
@@ -181,7 +181,7 @@ class SqliteStore:
 
     def _locked(self, deadline: float) -> Log | None:
         """The log, locked, after what others wrote was read; None when it stayed locked."""
-        while (log := self._files().log) is not None:
+        while (log := (self._open or self._files()).log) is not None:
             found = log.lock(deadline)
             if found is Found.SAME:
                 return log
