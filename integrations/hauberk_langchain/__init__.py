@@ -4,6 +4,7 @@
 * `HauberkCallbackHandler(guard)`: the runs that it is attached to.
 * `HauberkMiddleware(guard)`: one agent of `create_agent`.
 * `install(guard)`, `uninstall()`: the whole process.
+* `HauberkDocumentTransformer(guard)`: documents on their way into a store.
 
 `PseudonymisedSaver(saver, guard)`: a checkpointer that holds no personal data.
 """
@@ -25,6 +26,7 @@ from hauberk_langchain._errors import (
     RunBudgetExceededError,
 )
 from hauberk_langchain._handler import HauberkCallbackHandler
+from hauberk_langchain._ingest import HauberkDocumentTransformer
 from hauberk_langchain._patch import install, uninstall
 from hauberk_langchain._protect import protect
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HauberkCallbackHandler",
+    "HauberkDocumentTransformer",
     "HauberkMiddleware",
     "PseudonymisedSaver",
     "RunApprovalRequiredError",

@@ -27,12 +27,12 @@ def _require_llama_index() -> None:
 
 _require_llama_index()
 
+from hauberk.ingest import FileReport, IngestionReport  # noqa: E402 - after the check
 from hauberk_llama_index._handler import HauberkCallbackHandler  # noqa: E402 - after the check
 from hauberk_llama_index._ingest import HauberkIngestionTransform  # noqa: E402 - after the check
 from hauberk_llama_index._nodes import HauberkNodePostprocessor  # noqa: E402 - after the check
 from hauberk_llama_index._patch import install, uninstall  # noqa: E402 - after the check
 from hauberk_llama_index._protect import protect, unprotect  # noqa: E402 - after the check
-from hauberk_llama_index._report import FileReport, IngestionReport  # noqa: E402 - after the check
 
 __all__ = [
     "FileReport",

@@ -24,17 +24,19 @@ from llama_index.core.schema import BaseNode, RelatedNodeInfo, TransformComponen
 from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
-from hauberk.decisions import Decision
-from hauberk.events import Event, Stage
-from hauberk.guard import Guard, blocked
+from hauberk.events import Event, Segment, Stage
+from hauberk.guard import Guard
+from hauberk.ingest import IngestionReport, aingested, ingested, same_or
 from hauberk.structure import TooDeepError
 from hauberk_llama_index._armed import Scope
 from hauberk_llama_index._copies import updated
 from hauberk_llama_index._layers import Layers, Run
 from hauberk_llama_index._nesting import INGESTING, inside, running
 from hauberk_llama_index._node_texts import in_node
-from hauberk_llama_index._report import IngestionReport
 from hauberk_llama_index._texts import Visit, in_value, read, write
+
+_NAMES = ("file_path", "file_name")
+"""Where LlamaIndex's readers put the name of a file."""
 
 
 class HauberkIngestionTransform(TransformComponent):
@@ -49,7 +51,7 @@ class HauberkIngestionTransform(TransformComponent):
         >>> screen = HauberkIngestionTransform(Guard(Policy.unsafe_allow_all()))
         >>> [node.text for node in screen([TextNode(text="Paris")])]
         ['Paris']
-        >>> screen.report.nodes
+        >>> screen.report.parts
         1
     """
 
@@ -86,7 +88,7 @@ class HauberkIngestionTransform(TransformComponent):
             BlockedError: A refusal that stops the run.
         """
         with Scope(self._guard):
-            return _screened(self._guard, nodes, self._report)
+            return ingested(self._guard, nodes, _NODES, self._report)
 
     @override
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
@@ -96,7 +98,7 @@ class HauberkIngestionTransform(TransformComponent):
             BlockedError: A refusal that stops the run.
         """
         with Scope(self._guard):
-            return await _ascreened(self._guard, nodes, self._report)
+            return await aingested(self._guard, nodes, _NODES, self._report)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Copies share the guard, which is one thing with its sessions and its trail."""
@@ -114,25 +116,25 @@ class HauberkIngestionTransform(TransformComponent):
 # --- one node ---------------------------------------------------------------------------------------
 
 
-def _screened(
-    guard: Guard, nodes: Sequence[BaseNode], report: IngestionReport
-) -> Sequence[BaseNode]:
-    events = (_event(guard, node) for node in nodes)
-    done = [
-        _done(node, event, guard.check(event), report)
-        for node, event in zip(nodes, events, strict=True)
-    ]
-    return _left(nodes, done)
+class _NodeCodec:
+    """How a node is read and written, and which file it is of."""
+
+    def read(self, item: BaseNode) -> tuple[Segment, ...]:
+        """The texts of a node."""
+        return read(lambda visit: _in_ingested(item, visit))
+
+    def write(self, item: BaseNode, segments: tuple[Segment, ...]) -> BaseNode:
+        """A copy of the node with these texts; itself when they are the same."""
+        return write(lambda visit: _in_ingested(item, visit), segments)
+
+    def file(self, item: BaseNode) -> str:
+        """The name that a reader gave it, or the id of its document."""
+        names = (item.metadata.get(name) for name in _NAMES)
+        found = next((name for name in names if isinstance(name, str) and name), None)
+        return found or item.ref_doc_id or item.node_id
 
 
-async def _ascreened(
-    guard: Guard, nodes: Sequence[BaseNode], report: IngestionReport
-) -> Sequence[BaseNode]:
-    done: list[BaseNode | None] = []
-    for node in nodes:
-        event = _event(guard, node)
-        done.append(_done(node, event, await guard.acheck(event), report))
-    return _left(nodes, done)
+_NODES = _NodeCodec()
 
 
 def _event(guard: Guard, node: BaseNode) -> Event:
@@ -142,37 +144,10 @@ def _event(guard: Guard, node: BaseNode) -> Event:
         BlockedError: It is nested too deeply to be read.
     """
     try:
-        segments = read(lambda visit: _in_ingested(node, visit))
+        segments = _NODES.read(node)
     except TooDeepError as error:
         raise guard.refuse(Event(stage=Stage.INGEST), "adapter", error) from None
     return Event(stage=Stage.INGEST, segments=segments)
-
-
-def _done(
-    node: BaseNode, event: Event, decision: Decision, report: IngestionReport
-) -> BaseNode | None:
-    """The node as it may go on; None when it may not."""
-    if not decision.passes:
-        report.add(node, decision, changed=False)
-        if decision.stop:
-            raise blocked(event, decision)
-        return None
-    new = _written(node, event, decision)
-    report.add(node, decision, changed=new is not node)
-    return new
-
-
-def _written(node: BaseNode, event: Event, decision: Decision) -> BaseNode:
-    done = decision.apply(event)
-    if done.segments == event.segments:
-        return node
-    return write(lambda visit: _in_ingested(node, visit), done.segments)
-
-
-def _left(nodes: Sequence[BaseNode], done: Sequence[BaseNode | None]) -> Sequence[BaseNode]:
-    left = [node for node in done if node is not None]
-    same = len(left) == len(nodes) and all(a is b for a, b in zip(left, nodes, strict=True))
-    return nodes if same else left
 
 
 def _in_ingested(node: BaseNode, visit: Visit) -> BaseNode:
@@ -223,7 +198,7 @@ def _prepare(
         nodes = run(*args, **kwargs)
     if _screens_itself(pipeline, guard):
         return nodes
-    return _screened(guard, nodes, IngestionReport())
+    return ingested(guard, nodes, _NODES, IngestionReport())
 
 
 async def _arun(
@@ -240,7 +215,7 @@ async def _arun(
             return await run(*args, **kwargs)
         with inside(pipeline, guard) as frame:
             nodes = pipeline._prepare_inputs(*_inputs(*args, **kwargs))  # noqa: SLF001 - the seam
-            frame.given = ((await _ascreened(guard, nodes, IngestionReport()),), {})
+            frame.given = ((await aingested(guard, nodes, _NODES, IngestionReport()),), {})
             return await run(*args, **kwargs)
 
 
@@ -280,7 +255,7 @@ def _insert(
     with Scope(guard):
         new = [_required(node, event, guard.require(event)) for node, event in _each(guard, nodes)]
         with inside(index, guard), inside(INGESTING, guard):
-            return run(_left(nodes, new), *rest, **named)
+            return run(same_or(nodes, new), *rest, **named)
 
 
 async def _ainsert(
@@ -295,7 +270,7 @@ async def _ainsert(
             for node, event in _each(guard, nodes)
         ]
         with inside(index, guard), inside(INGESTING, guard):
-            return await run(_left(nodes, new), *rest, **named)
+            return await run(same_or(nodes, new), *rest, **named)
 
 
 def _given(
@@ -312,4 +287,4 @@ def _each(guard: Guard, nodes: Sequence[BaseNode]) -> Iterator[tuple[BaseNode, E
 def _required(node: BaseNode, event: Event, done: Event) -> BaseNode:
     if done.segments == event.segments:
         return node
-    return write(lambda visit: _in_ingested(node, visit), done.segments)
+    return _NODES.write(node, done.segments)

@@ -83,13 +83,13 @@ async def test_what_enters_an_index_is_masked_and_screened(kit: Any, colour: str
 async def test_the_report_tells_each_file_apart_and_holds_no_text(kit: Any, colour: str) -> None:
     screen = HauberkIngestionTransform(kit.guard(Gate()))
     await _ran(IngestionPipeline(transformations=[screen]), colour, documents=_documents())
-    rows = [(f.file, f.nodes, f.changed, f.left_out, dict(f.rules)) for f in screen.report.files]
+    rows = [(f.file, f.parts, f.changed, f.left_out, dict(f.rules)) for f in screen.report.files]
     assert rows == [
         ("a.txt", 1, 0, 0, {}),
         ("b.txt", 1, 1, 0, {}),
         ("c.txt", 1, 0, 1, {"gate.poison": 1}),
     ]
-    assert (screen.report.nodes, screen.report.changed, screen.report.left_out) == (3, 1, 1)
+    assert (screen.report.parts, screen.report.changed, screen.report.left_out) == (3, 1, 1)
     shown = f"{screen.report} {screen.report!r} {screen.report._repr_html_()}"
     assert "c.txt" in shown
     assert "gate.poison (1)" in shown
@@ -195,7 +195,7 @@ async def test_a_transform_in_a_protected_pipeline_looks_once(kit: Any, colour: 
     pipeline = protect(IngestionPipeline(transformations=[screen]), guard)
     await _ran(pipeline, colour, documents=_documents())
     assert len(gate.seen) == 3
-    assert screen.report.nodes == 3
+    assert screen.report.parts == 3
 
 
 async def test_a_pipeline_run_is_one_session(kit: Any) -> None:
