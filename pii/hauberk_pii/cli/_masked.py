@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO, cast
 
-from hauberk_pii.cli._files import dialect_of, opened, units
+from hauberk.files import dialect_of, opened, units
 
 Hide = Callable[[str, str], str]
 """Takes a text and the name of its column or key; gives the text without personal data."""

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from hauberk_pii import Finder
 
 EXIT_FOUND = 1
@@ -120,11 +122,11 @@ def _named(copy: Path, file: Path) -> Path:
 def _scanned(
     files: Sequence[Path], finder: Finder, copies: dict[Path, Path], *, as_json: bool
 ) -> Tally:
-    from hauberk.cli._output import say_json  # noqa: PLC0415 - keeps --help fast
-    from hauberk_pii.cli._files import is_text  # noqa: PLC0415 - keeps --help fast
+    from hauberk.cli._output import file_progress, say_json  # noqa: PLC0415 - keeps --help fast
+    from hauberk.files import is_text  # noqa: PLC0415 - keeps --help fast
 
     tally = Tally()
-    with _progress(files) as bar:
+    with file_progress(files) as bar:
         for file in files:
             search = _in_text if is_text(file) else _in_values
             for one in search(file, finder, copies.get(file), bar):
@@ -134,10 +136,13 @@ def _scanned(
     return tally
 
 
-def _in_text(file: Path, finder: Finder, copy: Path | None, bar: Any) -> Iterator[Found]:
+def _in_text(
+    file: Path, finder: Finder, copy: Path | None, bar: Progress | None
+) -> Iterator[Found]:
     """Findings in running text; a copy is written while it is read."""
+    from hauberk.cli._output import advance  # noqa: PLC0415 - keeps --help fast
+    from hauberk.files import TextFile  # noqa: PLC0415 - keeps --help fast
     from hauberk_pii._fields import redacted  # noqa: PLC0415 - keeps --help fast
-    from hauberk_pii.cli._files import TextFile  # noqa: PLC0415 - keeps --help fast
 
     line = 1
     with (
@@ -154,40 +159,24 @@ def _in_text(file: Path, finder: Finder, copy: Path | None, bar: Any) -> Iterato
             line += part.text.count("\n", at)
             if target is not None:
                 target.write(redacted(part.text, list(part.spans)))
-            _advance(bar, part.text)
+            advance(bar, len(part.text))
 
 
-def _in_values(file: Path, finder: Finder, copy: Path | None, bar: Any) -> Iterator[Found]:
+def _in_values(
+    file: Path, finder: Finder, copy: Path | None, bar: Progress | None
+) -> Iterator[Found]:
     """Findings in the values of a file."""
+    from hauberk.cli._output import advance  # noqa: PLC0415 - keeps --help fast
+    from hauberk.files import units  # noqa: PLC0415 - keeps --help fast
     from hauberk_pii._fields import find_value, redacted  # noqa: PLC0415 - keeps --help fast
-    from hauberk_pii.cli._files import units  # noqa: PLC0415 - keeps --help fast
     from hauberk_pii.cli._masked import write_masked  # noqa: PLC0415 - keeps --help fast
 
     for unit in units(file):
         for span in find_value(finder, unit.text, unit.name):
             yield Found(str(file), unit.where, span.type, span.score, span.start, span.end)
-        _advance(bar, unit.text)
+        advance(bar, len(unit.text))
     if copy is not None:
         write_masked(file, copy, lambda text, name: redacted(text, find_value(finder, text, name)))
-
-
-def _advance(bar: Any, text: str) -> None:
-    if bar is not None:
-        bar.advance(bar.task_ids[0], len(text))
-
-
-def _progress(files: Sequence[Path]) -> AbstractContextManager[Any]:
-    from rich.progress import Progress  # noqa: PLC0415 - keeps --help fast
-
-    from hauberk.cli._output import console  # noqa: PLC0415 - keeps --help fast
-
-    on = console(stderr=True)
-    if not on.is_terminal:
-        return nullcontext()
-    bar = Progress(console=on, transient=True)
-    # Bytes and characters differ: it is a guess, and says so by ending early.
-    bar.add_task("scanning", total=sum(f.stat().st_size for f in files if f.is_file()))
-    return bar
 
 
 def _say(found: Tally, files: Sequence[Path]) -> None:

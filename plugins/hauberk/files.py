@@ -1,8 +1,10 @@
 """Files as texts, one after the other, each with its place: CSV, JSON, JSON Lines, PDF, docx.
 
+For commands that look at files, and for whoever wants to do the same.
+
 Rules:
 * The name of the column or the key comes with each value: it says what the value is.
-* Text is not read here: it is searched while it is read (`_parts`). Of CSV and JSON Lines one row at a
+* Running text is read piece by piece (`TextFile`), by whoever searches it. Of CSV and JSON Lines one row at a
   time is in memory; a JSON document, a page of a PDF and a part of a docx as a whole.
 * What cannot be read is an error that names the file and nothing in it.
 """
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import Any, Self, TextIO, cast
 from xml.etree.ElementTree import XMLParser
 
-from hauberk import HauberkError, MissingExtraError
+from hauberk.errors import HauberkError, MissingExtraError
 from hauberk.structure import TooDeepError, leaves
 
 MAX_DOCX_BYTES = 200_000_000
@@ -98,8 +100,11 @@ def _readable(path: Path) -> Generator[None]:
         yield
     except UnicodeDecodeError:
         raise UnreadableFileError(path, "it is no text in UTF-8") from None
-    except (OSError, csv.Error, ValueError, zipfile.BadZipFile, RecursionError) as error:
-        raise UnreadableFileError(path, type(error).__name__) from None
+    except OSError as error:
+        # The system's own words: no such file, permission denied, is a directory.
+        raise UnreadableFileError(path, error.strerror or type(error).__name__) from None
+    except (csv.Error, ValueError, zipfile.BadZipFile, RecursionError) as error:
+        raise UnreadableFileError(path, f"it is not of its kind ({type(error).__name__})") from None
 
 
 def opened(path: Path) -> TextIO:
@@ -144,7 +149,7 @@ def _csv_units(path: Path) -> Iterator[Unit]:
         dialect = dialect_of(file.readline())
         file.seek(0)
         rows = csv.reader(file, dialect)
-        names = next(rows, [])
+        names = next(rows, list[str]())
         yield from (Unit("row 1", name) for name in names)
         for number, row in enumerate(rows, start=2):
             for at, cell in enumerate(row):
