@@ -14,11 +14,12 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Iterable
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
 import re2  # type: ignore[import-untyped]  # it ships no types
+import regex  # type: ignore[import-untyped]  # it ships no types
 
 if TYPE_CHECKING:
     from presidio_analyzer import EntityRecognizer, Pattern
@@ -34,9 +35,9 @@ _SPACE = r"\s\x0b\x1c-\x1f\x{85}\p{Z}"
 _INSIDE = {"d": _DIGIT, "w": _WORD, "s": _SPACE}
 _ZERO_WIDTH = frozenset("bBAZzmMG")
 _ANYTHING = r"(?s:.)"
-# Engines differ in which control characters are spaces: the most of them, or the fewest.
-_PLAIN = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\s\x0b\x1c-\x1f"}
-_PLAIN_NOT = {**_PLAIN, "s": r"\s"}
+_NOTHING = r"[^\x00-\x{10ffff}]"
+_SEPARATORS = r"\x1c-\x1f"
+"""Spaces for Python's engine, and none for Presidio's."""
 _ODD_CASE = re.compile("[\u0130\u0131\u017f\u212a]")
 """Letters that engines fold differently: dotted and dotless i, long s, the Kelvin sign."""
 
@@ -154,16 +155,13 @@ def loosened(pattern: str, *, fold: bool, plain: bool = False) -> str | None:
     try:
         loose = ("(?is)" if fold else "(?s)") + loosener.run()
         re2.compile(loose, quiet_options())
-    except (ValueError, re2.error):
+    except (ValueError, re2.error, regex.error):
         return None
     return loose
 
 
 class _Loosener:
     """Reads one pattern from left to right."""
-
-    inside: Mapping[str, str] = _INSIDE
-    """What the classes of characters hold."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -202,8 +200,8 @@ class _Loosener:
             self._at += 2
         elif char.isdigit() and char != "0":
             self._put(self._groups[int(char)], 2)
-        elif char in self.inside:
-            self._put(f"[{self.inside[char]}]", 2)
+        elif char in _INSIDE:
+            self._put(f"[{_INSIDE[char]}]", 2)
         elif char in ("D", "W", "S"):
             self._put(_ANYTHING, 2)
         else:
@@ -216,7 +214,8 @@ class _Loosener:
         if re.search(r"\\[DWS]", body) or (body.startswith("^") and re.search(r"\\[dws]", body)):
             self._put(_ANYTHING, width)
         else:
-            self._put(f"[{_spelt(body, self.inside)}]", width)
+            wide = re.sub(r"\\([dws])", lambda m: _INSIDE[m[1]], body)
+            self._put(f"[{wide}]", width)
 
     def _enter(self) -> None:
         rest = self._pattern[self._at :]
@@ -241,28 +240,29 @@ class _Loosener:
 class _PlainLoosener(_Loosener):
     """The same for texts in ASCII: word boundaries stay, and classes hold ASCII."""
 
-    inside = _PLAIN
-
     def _escape(self) -> None:
         char = self._pattern[self._at + 1 : self._at + 2]
         if char in ("b", "B"):
             self._put("\\" + char, 2)
-        elif char in ("D", "W", "S"):
-            self._put(f"[^{_PLAIN_NOT[char.lower()]}]", 2)
+        elif char in ("d", "w", "s", "D", "W", "S"):
+            self._put(_spelt("\\" + char), 2)
         else:
             super()._escape()
 
     def _class(self) -> None:
         end = class_end(self._pattern, self._at)
         body = self._pattern[self._at + 1 : end]
-        if body.startswith("^") and not re.search(r"\\[DWS]", body):
-            self._put(f"[{_spelt(body, _PLAIN_NOT)}]", end + 1 - self._at)
-        else:
-            super()._class()
+        self._put(_spelt(body), end + 1 - self._at)
 
 
-def _spelt(body: str, inside: Mapping[str, str]) -> str:
-    return re.sub(r"\\([dws])", lambda m: inside[m[1]], body)
+@cache
+def _spelt(body: str) -> str:
+    """The characters of a class that are ASCII, one by one."""
+    one = regex.compile(f"[{body}]")
+    held = "".join(rf"\x{code:02x}" for code in range(0x80) if one.match(chr(code)))
+    if re.search(r"\\[dwsDWS]", body):
+        held += _SEPARATORS
+    return f"[{held}]" if held else _NOTHING
 
 
 def class_end(pattern: str, start: int) -> int:

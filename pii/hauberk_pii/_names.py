@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import dropwhile, takewhile
 
 from presidio_analyzer import EntityRecognizer, RecognizerResult
@@ -26,6 +27,7 @@ from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from hauberk_pii._gate import Gate, Loose, loosened
 from hauberk_pii._results import result_of
+from hauberk_pii._starts import Sparse
 from hauberk_pii._words import COMMON, NEVER_FIRST, ORGANISATION, PARTICLES
 
 _SCORE = 0.85
@@ -83,9 +85,9 @@ class _Rule:
             raise ValueError("a rule for names that RE2 cannot read")
         return loose + _STARTS
 
-    def compiled(self) -> re.Pattern[str]:
+    def compiled(self) -> Sparse:
         """The rule as a pattern whose group `name` holds the run of words."""
-        return re.compile(self.before + _NAME + self.after)
+        return Sparse(re.compile(self.before + _NAME + self.after))
 
 
 _MARKS = r"[\"'*_]{0,2}"
@@ -159,14 +161,14 @@ class StructuredNameRecognizer(EntityRecognizer):
 
 def _by_rules(text: str) -> Iterator[tuple[int, int]]:
     for rule, pattern in _GATE.select(text):
-        match = pattern.search(text)
-        while match is not None:
-            at = match.start("name")
-            for start, end in _trimmed(match["name"], at, rule):
-                yield start, end
-                at = end
-            # From the end of the name, not of the words that follow it: the next may be among them.
-            match = pattern.search(text, at)
+        for match in pattern.matches(text, partial(_behind, rule)):
+            yield from _trimmed(match["name"], match.start("name"), rule)
+
+
+def _behind(rule: _Rule, match: re.Match[str]) -> int:
+    """The end of the name, not of the words that follow it: the next may be among them."""
+    at = match.start("name")
+    return max((end for _, end in _trimmed(match["name"], at, rule)), default=at)
 
 
 def _by_addresses(text: str) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import phonenumbers
@@ -102,10 +102,13 @@ class _Run:
     def __init__(self, text: str, known: _Regions) -> None:
         self._text = text
         self._known = known
-        self._judge = phonenumbers.PhoneNumberMatcher(
-            text, None, leniency=phonenumbers.Leniency.VALID, max_tries=sys.maxsize
-        )
         self._candidates: dict[int, tuple[int, list[_Group]] | None] = {}
+
+    @cached_property
+    def _judge(self) -> phonenumbers.PhoneNumberMatcher:
+        return phonenumbers.PhoneNumberMatcher(
+            self._text, None, leniency=phonenumbers.Leniency.VALID, max_tries=sys.maxsize
+        )
 
     def regions(self) -> list[str]:
         """Regions in which anything may be a number, in their order."""
@@ -189,8 +192,10 @@ def _cut(text: str, pattern: re.Pattern[str]) -> str:
 
 
 def _digits_of(text: str) -> str | None:
+    """The digits of a candidate that holds nothing but digits and plain signs."""
+    digits = text.translate(_PLAIN)
     # Signs that begin an extension or an international number are the parser's business.
-    return _NO_DIGIT.sub("", text) if _PLAIN.fullmatch(text) else None
+    return digits if not digits or (digits.isascii() and digits.isdecimal()) else None
 
 
 def may_be_number(candidate: str, region: str) -> bool:
@@ -325,7 +330,6 @@ def _only_shortens(metadata: PhoneMetadata) -> bool:
     return bool(rule == f"\\{re.compile(metadata.national_prefix_for_parsing or '').groups}")
 
 
-_PLAIN = re.compile(r"[0-9()\[\]\-./ \u00a0]*")
-_NO_DIGIT = re.compile(r"\D+")
+_PLAIN = dict.fromkeys(map(ord, "()[]-./ \u00a0"))
 _ANY = "[0-9]*"
 _NEVER = re.compile(r"(?!)")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from typing import Any
 
 import re2  # type: ignore[import-untyped]  # it ships no types
@@ -36,21 +37,23 @@ class Starts:
         self,
         data: bytes,
         match: Callable[[int], Any],
-        rest: Callable[[int], Iterator[Any]],
+        rest: Callable[[int, Callable[[Any], int]], Iterator[Any]],
+        resume: Callable[[Any], int],
     ) -> Iterator[Any]:
         """All matches of the pattern.
 
         Args:
             data: The text, in ASCII.
             match: The match of the pattern that begins at a place, if one does.
-            rest: All its matches from a place on.
+            rest: All its matches from a place on, to be resumed in the same way.
+            resume: Where the search goes on behind a match: its end, as a rule.
         """
         at = 0
         for count, place in enumerate(self._compiled.finditer(data), start=1):
             left, right = place.span()
             at = max(at, left)
             if (count % _SAMPLE == 0 and left < count * _DENSE) or right - left > _LONG:
-                yield from rest(at)
+                yield from rest(at, resume)
                 return
             while at < right:
                 found = match(at)
@@ -58,7 +61,7 @@ class Starts:
                     at += 1
                 else:
                     yield found
-                    at = found.end()
+                    at = resume(found)
 
 
 def starts_of(source: str, *, fold: bool) -> Starts | None:
@@ -75,14 +78,40 @@ class Sparse:
     """A pattern of Python's engine whose matches are rare. Thread-safe."""
 
     def __init__(self, pattern: re.Pattern[str]) -> None:
-        self._pattern = pattern
-        self._starts = starts_of(pattern.pattern, fold=bool(pattern.flags & re.IGNORECASE))
+        self.pattern = pattern
+
+    def __repr__(self) -> str:
+        return f"Sparse({self.pattern!r})"
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """All matches in a text."""
-        pattern = self._pattern
-        if self._starts is None or not text.isascii():
-            return pattern.finditer(text)
-        return self._starts.matches(
-            text.encode(), lambda at: pattern.match(text, at), lambda at: pattern.finditer(text, at)
+        return self.matches(text, re.Match.end)
+
+    def matches(self, text: str, resume: Callable[[re.Match[str]], int]) -> Iterator[re.Match[str]]:
+        """All matches, where the search goes on from elsewhere than from the end of each.
+
+        Args:
+            text: Any text.
+            resume: Where the search goes on behind a match: behind its first character.
+        """
+        starts = self._starts if text.isascii() else None
+        if starts is None:
+            return self._from(text, 0, resume)
+        return starts.matches(
+            text.encode(), partial(self.pattern.match, text), partial(self._from, text), resume
         )
+
+    def _from(
+        self, text: str, at: int, resume: Callable[[re.Match[str]], int]
+    ) -> Iterator[re.Match[str]]:
+        if resume is re.Match.end:
+            yield from self.pattern.finditer(text, at)
+            return
+        while match := self.pattern.search(text, at):
+            yield match
+            at = resume(match)
+
+    @cached_property
+    def _starts(self) -> Starts | None:
+        fold = bool(self.pattern.flags & re.IGNORECASE)
+        return starts_of(self.pattern.pattern, fold=fold)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from operator import methodcaller
 from time import monotonic
 from typing import Any
 
@@ -57,7 +58,10 @@ class TimedPattern:
             return self._from(text, 0)
         until = monotonic() + self._seconds
         return self._starts.matches(
-            data, lambda at: self._match(text, at, until), lambda at: self._from(text, at)
+            data,
+            lambda at: self._match(text, at, until),
+            lambda at, _: self._from(text, at),
+            methodcaller("end"),
         )
 
     def _from(self, text: str, at: int) -> Iterator[Any]:

@@ -61,6 +61,18 @@ def test_a_sparse_pattern_finds_the_same(piece: str, pattern: re.Pattern[str], t
     assert found == [match.span() for match in pattern.finditer(searched)]
 
 
+@given(st.text("abcd x", max_size=60), st.integers(1, 40))
+def test_a_search_goes_on_where_it_is_told_to(piece: str, times: int) -> None:
+    """From inside of a match: as a loop of searches does."""
+    searched, pattern = piece * times, re.compile(r"(?<!x)(ab?)c*")
+    expected, at = [], 0
+    while match := pattern.search(searched, at):
+        expected.append(match.span())
+        at = match.end(1)
+    found = Sparse(pattern).matches(searched, lambda one: one.end(1))
+    assert [match.span() for match in found] == expected
+
+
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5), st.sampled_from([0.1, 0.5, 1.0]))))
 def test_duplicates_are_left_out_as_presidio_does(drawn: list[tuple[int, int, float]]) -> None:
     from presidio_analyzer import EntityRecognizer, RecognizerResult

@@ -20,6 +20,7 @@ from presidio_analyzer import RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from hauberk_pii._results import result_of
+from hauberk_pii._starts import Sparse
 from hauberk_pii.recognizers._announced import gate_of
 from hauberk_pii.recognizers._base import OneTypeRecognizer
 
@@ -88,10 +89,12 @@ _KEY = (
     r"address|address(?:[ _\-]?line)?(?:[ _\-]?[12])?|street|anschrift|adresse|wohnadresse|dirección|domicilio|"
     r"indirizzo|adres|endereço|morada)"
 )
-_KEYED_VALUE = re.compile(
-    rf"(?i:(?<![^\W_])(?<!mail )(?<!ip )(?<!mac )(?<!wallet ){_KEY}\\?[\"']?[ ]?[:=][ ]?\\?[\"']?)"
-    r"(?P<value>(?=[^\r\n\"<>@{}|\\]{0,60}[0-9])(?=[^\r\n\"<>@{}|\\]{0,60}[^\W\d_]{3})[^\r\n\"<>@{}|\\;=]{6,120}?)"
-    r"(?=\\?[\"\r\n<{}|;=\\]|\.[ ]|\.?\Z)"
+_KEYED_VALUE = Sparse(
+    re.compile(
+        rf"(?i:(?<![^\W_])(?<!mail )(?<!ip )(?<!mac )(?<!wallet ){_KEY}\\?[\"']?[ ]?[:=][ ]?\\?[\"']?)"
+        r"(?P<value>(?=[^\r\n\"<>@{}|\\]{0,60}[0-9])(?=[^\r\n\"<>@{}|\\]{0,60}[^\W\d_]{3})[^\r\n\"<>@{}|\\;=]{6,120}?)"
+        r"(?=\\?[\"\r\n<{}|;=\\]|\.[ ]|\.?\Z)"
+    )
 )
 _NO_STREET = re.compile(
     r"https?:|[0-9a-f]{12}|[0-9a-f]{2}(?:[:.\-][0-9a-f]{2,4}){3}|(?:\d{1,3}\.){3}", re.IGNORECASE
@@ -109,7 +112,7 @@ class StreetAddressRecognizer(OneTypeRecognizer):
 
     ENTITY = "STREET_ADDRESS"
     _FIND = tuple(
-        re.compile(rf"(?<![\w\-/.])(?:{one})")
+        Sparse(re.compile(rf"(?<![\w\-/.])(?:{one})"))
         for one in (_ENGLISH, _GERMANIC, _FRENCH, _SOUTHERN, _BOX)
     )
     gates = (

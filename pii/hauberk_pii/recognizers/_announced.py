@@ -25,6 +25,7 @@ from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from hauberk_pii._gate import loosened
 from hauberk_pii._results import result_of
+from hauberk_pii._starts import Sparse
 from hauberk_pii.recognizers._base import OneTypeRecognizer
 
 REACH = 40
@@ -131,7 +132,7 @@ class _Form(NamedTuple):
 @cache
 def _compiled(
     form: _Form,
-) -> tuple[re.Pattern[str] | None, re.Pattern[str], re.Pattern[str] | None, tuple[str, ...]]:
+) -> tuple[Sparse | None, re.Pattern[str], Sparse | None, tuple[str, ...]]:
     """Words, shape, shape that stands alone, gates. The same for all instances of a class."""
     fold = re.IGNORECASE if form.fold else re.NOFLAG
     words = words_pattern(form.words) if form.words else None
@@ -139,9 +140,9 @@ def _compiled(
     if form.alone:
         gates.append(gate_of(form.alone, fold=form.fold))
     return (
-        re.compile(words, re.IGNORECASE) if words else None,
+        Sparse(re.compile(words, re.IGNORECASE)) if words else None,
         re.compile(bounded(form.shape), fold),
-        re.compile(bounded(form.alone), fold) if form.alone else None,
+        Sparse(re.compile(bounded(form.alone), fold)) if form.alone else None,
         tuple(gates),
     )
 
