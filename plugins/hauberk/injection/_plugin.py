@@ -183,9 +183,10 @@ class InjectionPlugin:
             memory.put(kind, segment.text, verdict)
             if verdict is not CLEAR:
                 work.found.append((index, how, verdict))
-        work.joined = candidates(
-            event, memory, places, found=work.found, screens=screens, suspect=self._suspect
-        )
+        if self._policy.joined:
+            work.joined = candidates(
+                event, memory, places, found=work.found, screens=screens, suspect=self._suspect
+            )
         return work
 
     def _concluded(self, event: Event, memory: Memory, work: _Work) -> Decision:

@@ -84,13 +84,16 @@ def screen_stream(  # noqa: PLR0913 - as `screen`
     if not 0 <= 2 * overlap < window:
         raise ValueError("the overlap must be less than half a window")
     known = frozenset[_Place]()
-    for offset, text in _windows(reader, window, overlap):
+    for offset, text in windows(reader, window, overlap):
         seen = screen(text, kind, pack, max_depth=max_depth, classifier=classifier)
         yield offset, _without(seen, known, offset)
         known = _places(seen, offset)
 
 
-def _windows(reader: TextReader, window: int, overlap: int) -> Iterator[tuple[int, str]]:
+def windows(
+    reader: TextReader, window: int = WINDOW, overlap: int = OVERLAP
+) -> Iterator[tuple[int, str]]:
+    """The windows of a text, each with its offset. At least one."""
     offset, run, text = 0, 0, ""
     while True:
         # One character more than a window says whether this is the last.

@@ -232,6 +232,8 @@ class InjectionPolicy(Section):
     """The classifier that ships with hauberk, asked where rules are not certain; `off` for rules only."""
     detectors: tuple[DetectorPolicy, ...] = ()
     """Bigger detectors, each asked in the grey zone of the one before."""
+    joined: bool = True
+    """Texts are read together with those before them, too: an attack may come in parts."""
     packs: tuple[RulesFile, ...] = ()
     """Rule packs of your own, beside the one that ships with hauberk."""
     allowed_hosts: tuple[str, ...] = ()

@@ -242,6 +242,11 @@ def test_halves_of_different_kinds_of_origin_are_not_joined(plugin: InjectionPlu
     assert plugin.inspect(prompt(session, Segment.from_user(HALVES[1]))).passes
 
 
+def test_a_policy_can_do_without() -> None:
+    plugin = InjectionPlugin(InjectionPolicy(joined=False))
+    assert all(decision.passes for decision in chat(plugin, Session(), HALVES))
+
+
 def test_sessions_do_not_mix(plugin: InjectionPlugin) -> None:
     assert results(plugin, Session(), HALVES[0])[0].passes
     assert not results(plugin, Session(), HALVES[1])[0].findings
@@ -260,12 +265,12 @@ async def test_both_colours_find_the_same(plugin: InjectionPlugin) -> None:
     for texts in (HALVES, SAID[:2]):
         sync = chat(plugin, Session(), texts)[-1]
         history: list[Segment] = []
-        session = Session()
+        session, decisions = Session(), list[Decision]()
         for text in texts:
             history.append(Segment.from_user(text))
-            decision = await plugin.ainspect(prompt(session, *history))
+            decisions.append(await plugin.ainspect(prompt(session, *history)))
             history.append(Segment.from_model("I see."))
-        assert decision == sync
+        assert decisions[-1] == sync
 
 
 # --- what it costs ----------------------------------------------------------------------------
