@@ -7,6 +7,7 @@
 * `HauberkDocumentTransformer(guard)`: documents on their way into a store.
 
 `PseudonymisedSaver(saver, guard)`: a checkpointer that holds no personal data.
+`HauberkStore(store, guard)`: a long-term memory that is screened when it is read.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ from hauberk_langchain._protect import protect
 if TYPE_CHECKING:
     from hauberk_langchain._checkpoint import PseudonymisedSaver
     from hauberk_langchain._middleware import HauberkMiddleware
+    from hauberk_langchain._store import HauberkStore
 
 __all__ = [
     "HauberkCallbackHandler",
     "HauberkDocumentTransformer",
     "HauberkMiddleware",
+    "HauberkStore",
     "PseudonymisedSaver",
     "RunApprovalRequiredError",
     "RunBlockedError",
@@ -48,7 +51,11 @@ __all__ = [
 ]
 
 
-_LATER = {"HauberkMiddleware": "_middleware", "PseudonymisedSaver": "_checkpoint"}
+_LATER = {
+    "HauberkMiddleware": "_middleware",
+    "HauberkStore": "_store",
+    "PseudonymisedSaver": "_checkpoint",
+}
 """Loaded on first use: they need `langchain` and `langgraph`, the rest only `langchain-core`."""
 
 

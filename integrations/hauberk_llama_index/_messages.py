@@ -4,6 +4,7 @@ Rules:
 * Roles say who wrote a message: the developer, the user, the model, or the tool whose result it is.
 * The name of a tool comes from its message, or from the call that it answers.
 * Results that an agent hands back in user messages are the tool's words, not the user's.
+* What a memory puts into the developer's or the user's message is the memory's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from llama_index.core.base.llms.types import ChatMessage, MessageRole, ToolCallBlock
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock, ToolCallBlock
 
 from hauberk.structure import MAX_DEPTH
 from hauberk_llama_index._blocks import ADDRESSES, CALL_ADDRESSES, Extras, in_block
@@ -51,7 +52,8 @@ def in_message(message: ChatMessage, visit: Visit, where: str, origin: str) -> C
     return updated(
         message,
         blocks=each(
-            message.blocks, lambda at, b: in_block(b, visit, f"{where}.blocks{at}", origin)
+            message.blocks,
+            lambda at, b: in_block(b, visit, f"{where}.blocks{at}", _remembered(b, origin)),
         ),
         additional_kwargs=extras.walk(message.additional_kwargs, where, skip, MAX_DEPTH),
     )
@@ -72,6 +74,18 @@ def _told(message: ChatMessage, before: ChatMessage) -> str:
         action = _ACTION.search(before.content or "")
         return f"tool:{action[1] if action else 'unknown'}"
     return "user"
+
+
+def _remembered(block: object, origin: str) -> str:
+    """Whose words a block holds.
+
+    LlamaIndex's `Memory` puts what its blocks remember between these tags, in a block of its own. An
+    application or a user who writes them is trusted less, not more.
+    """
+    if origin not in ("developer", "user") or not isinstance(block, TextBlock):
+        return origin
+    text = block.text.strip()
+    return "memory:blocks" if text.startswith("<memory>") and text.endswith("</memory>") else origin
 
 
 def _called(message: ChatMessage) -> Iterator[tuple[str, str]]:
