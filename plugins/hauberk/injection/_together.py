@@ -6,6 +6,8 @@ Rules:
   before it wherever they come again.
 * Bigger detectors are asked about joined texts where the classifier is in doubt about what lies across
   them; where there is no classifier, never.
+* Joined texts in which nothing was found are not screened again when the same texts follow each other
+  again.
 """
 
 from __future__ import annotations
@@ -72,6 +74,7 @@ def candidates(  # noqa: PLR0913 - what the plugin knows
         for segment in (event.segments[place] for place in fresh if place not in withheld)
         for kind in (segment.kind,)
         for join in memory.joined.follow(kind, segment.text)
+        if join.text not in memory.verdicts.get(_joined(kind), ())
     ]
 
 
@@ -81,19 +84,28 @@ def with_joined(
     """What was found in single texts, and what was found across them."""
     every = {at: (at, how, verdict) for at, how, verdict in found}
     for one in settled:
-        across = one.join.across(one.suspect.verdict())
+        verdict = one.suspect.verdict()
+        if verdict is CLEAR and not one.suspect.failures:
+            memory.put(_joined(one.kind), one.join.text, CLEAR)
+            continue
+        across = one.join.across(verdict)
         if not across:
             continue
         memory.retell(one.kind, across)
         if any(_withheld(one.how, verdict) for verdict in across.values()):
             memory.joined.forget(one.kind, across)
         for at, segment in enumerate(event.segments):
-            verdict = across.get(mark_of(one.kind, segment.text))
-            if verdict is None or segment.kind != one.kind:
+            told = across.get(mark_of(one.kind, segment.text))
+            if told is None or segment.kind != one.kind:
                 continue
-            every[at] = (at, one.how, merged(every[at][2], verdict) if at in every else verdict)
+            every[at] = (at, one.how, merged(every[at][2], told) if at in every else told)
             memory.put(one.kind, segment.text, every[at][2])
     return list(every.values())
+
+
+def _joined(kind: str) -> str:
+    """Under which verdicts on joined texts are remembered."""
+    return f"{kind}, joined"
 
 
 def merged(one: Verdict, other: Verdict) -> Verdict:

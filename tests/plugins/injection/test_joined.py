@@ -276,8 +276,9 @@ async def test_both_colours_find_the_same(plugin: InjectionPlugin) -> None:
 # --- what it costs ----------------------------------------------------------------------------
 
 
-def test_the_cost_of_a_turn_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Characters screened per turn of a conversation of 150 turns: bounded, whatever was said before."""
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Characters that were screened; whoever reads it begins a number for each step."""
     read: list[int] = []
 
     def counting(text: str, *args: object, **kwargs: object) -> Screened:
@@ -285,6 +286,24 @@ def test_the_cost_of_a_turn_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> No
         return screen(text, *args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(plugin_module, "screen", counting)
+    return read
+
+
+def test_the_same_texts_after_each_other_again_are_not_screened_again(
+    plugin: InjectionPlugin, read: list[int]
+) -> None:
+    session = Session()
+    for _ in range(40):
+        read.append(0)
+        assert results(plugin, session, "The parcel was sent.")[0].passes
+    assert read[0]
+    assert sum(read[20:]) == 0
+    read.append(0)
+    assert results(plugin, session, *HALVES)[-1].findings
+
+
+def test_the_cost_of_a_turn_does_not_grow(read: list[int]) -> None:
+    """Characters screened per turn of a conversation of 150 turns: bounded, whatever was said before."""
     plugin, session, history = InjectionPlugin(InjectionPolicy()), Session(), list[Segment]()
     for turn in range(150):
         history.append(Segment.from_user(f"What about number {turn} of the list that I sent?"))
