@@ -2,8 +2,8 @@
 
 Rules:
 * The sentences that hold what was found are cut; so is every other sentence of the text that gives
-  orders, links somewhere or is written in a code: what an attack says besides "ignore your
-  instructions" is meant to be obeyed too. Facts stay.
+  orders, names an address or is written in a code: what an attack says besides "ignore your
+  instructions" is meant to be obeyed too. Facts stay, and fields of records.
 * Sentences end where people end them: full stops, line breaks, and the tags and comments of HTML. In a
   JSON document they also end at its quotes, so that it stays one.
 * Offsets are those of the text as it came.
@@ -57,11 +57,15 @@ _ADDRESSED = (
     r"\b(?:you|your|assistant|ai|agent|model|chatbot|llm)\b.{0,80}?"
     r"\b(?:must|should|shall|need|will|have to|are to|required|instructed|now|task|instead)\b"
 )
-_LEADS_AWAY = r"https?:|\bwww\.|\S@\S{1,253}?\.\w|[a-z0-9+/=_-]{32,}"
+_CODED = r"[a-z0-9+/=_-]{40,}"
 _FORBIDS = (
     r"\b(?:do not|don't|never|without)\b.{0,60}?\b(?:tell|mention|inform|notify|say|reveal|ask)"
 )
-_ORDER = re.compile(f"{_OPENING}{_ACTS}|{_ADDRESSED}|{_LEADS_AWAY}|{_FORBIDS}")
+_ORDER = re.compile(f"{_OPENING}{_ACTS}|{_ADDRESSED}|{_CODED}|{_FORBIDS}")
+
+_ADDRESS = re.compile(r"https?:|\bwww\.|\S@\S{1,253}?\.\w")
+_PROSE = 7
+"""Words, those of an address among them, from which on a line is a sentence and no field of a record."""
 
 _FOREIGN = re.compile(r"[\u0370-\u1fff\u2c00-\ud7ff]")
 """Letters of scripts in which orders are not told from facts here: all is taken for orders."""
@@ -134,8 +138,10 @@ def gives_orders(sentence: str) -> bool:
     folded = fold(clean(View.of(sentence))).text
     if _ORDER.search(folded) or _FOREIGN.search(folded):
         return True
-    first = _WORD.findall(folded[:200])[:_FIRST_WORDS]
-    return not _verbs().isdisjoint(first)
+    words = _WORD.findall(folded)
+    if len(words) >= _PROSE and _ADDRESS.search(folded):
+        return True
+    return not _verbs().isdisjoint(words[:_FIRST_WORDS])
 
 
 @lru_cache(maxsize=1)
