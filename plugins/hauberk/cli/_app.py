@@ -12,6 +12,7 @@ from hauberk.cli._group import Commands
 from hauberk.cli._policy import policy
 from hauberk.cli._rules import rules
 from hauberk.cli._run import run
+from hauberk.cli._screen import screen
 from hauberk.cli.demo import demo
 from hauberk.errors import HauberkError
 
@@ -46,6 +47,7 @@ def show_version(
 
 
 app.command("demo")(demo)
+app.command("screen")(screen)
 # What follows the program's name is the program's.
 app.command("run", context_settings={"allow_interspersed_args": False})(run)
 
