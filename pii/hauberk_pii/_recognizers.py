@@ -29,7 +29,9 @@ from presidio_analyzer.predefined_recognizers import (
 )
 
 from hauberk_pii._results import result_of
+from hauberk_pii.recognizers._announced import gate_of
 from hauberk_pii.recognizers._base import OneTypeRecognizer
+from hauberk_pii.recognizers._key_forms import KEY_FORMS
 
 _MAX_RUN = 1024
 """Longest stretch that an e-mail address is looked for in. Addresses have at most 320 characters
@@ -100,11 +102,11 @@ class UrlEmailRecognizer(PatternRecognizer):
 
 
 class PlainPassportRecognizer(UsPassportRecognizer):
-    """Presidio's US passports, with context words that do not sit inside "status" and "customer"."""
+    """Presidio's US passports, with context words that speak of passports: not "us" in "status"."""
 
     def __init__(self, supported_language: str = "en") -> None:
         super().__init__(
-            context=["passport", "travel document", "united", "states"],
+            context=["passport", "travel document"],
             supported_language=supported_language,
             name="UsPassportRecognizer",
         )
@@ -114,35 +116,17 @@ class SecretRecognizer(PatternRecognizer):
     """Keys and tokens that say what they are: by the prefix that their provider gives them.
 
     Does not find secrets without a known form: passwords in words, random strings.
-    Sources: the providers' own descriptions of their formats, as of 2026.
+    The forms and their sources: `recognizers/_key_forms.py`.
     """
 
-    _PREFIXED = (
-        r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}",  # AWS access key ids
-        r"gh[pousr]_[A-Za-z0-9]{36,255}",  # GitHub
-        r"github_pat_[A-Za-z0-9_]{22,255}",
-        r"glpat-[A-Za-z0-9_\-]{20,64}",  # GitLab
-        r"sk-[A-Za-z0-9_\-]{20,200}",  # OpenAI, Anthropic and those that imitate them
-        r"(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,255}",  # Stripe
-        r"xox[abeoprs]-[A-Za-z0-9\-]{10,255}",  # Slack
-        r"AIza[A-Za-z0-9_\-]{35}",  # Google
-        r"ya29\.[A-Za-z0-9_\-]{20,512}",
-        r"hf_[A-Za-z0-9]{30,64}",  # Hugging Face
-        r"npm_[A-Za-z0-9]{36}",
-        r"pypi-[A-Za-z0-9_\-]{50,512}",
-        r"SG\.[A-Za-z0-9_\-]{16,32}\.[A-Za-z0-9_\-]{16,64}",  # SendGrid
-        r"eyJ[A-Za-z0-9_\-]{8,4096}\.eyJ[A-Za-z0-9_\-]{8,8192}\.[A-Za-z0-9_\-]{4,2048}",  # JWT
-    )
     PATTERNS = (
         Pattern(
             "Key by prefix",
-            r"(?<![A-Za-z0-9_\-])(?:" + "|".join(_PREFIXED) + r")(?![A-Za-z0-9_])",
+            r"(?<![A-Za-z0-9_\-])(?:" + "|".join(KEY_FORMS.values()) + r")(?![A-Za-z0-9_])",
             1.0,
         ),
     )
-
-    # What goes before the lookarounds, without upper bounds: RE2 repeats at most a thousand times.
-    gates = tuple(re.sub(r"\{(\d+),\d+\}", r"{\1,}", prefixed) for prefixed in _PREFIXED)
+    gates = tuple(gate_of(form, fold=False) for form in KEY_FORMS.values())
 
     def __init__(self, supported_language: str = "en") -> None:
         super().__init__(

@@ -21,6 +21,7 @@ TEXTS: dict[Difference, tuple[str, str]] = {
     Difference.PASSPORTS: ("customer 912803456", "US_PASSPORT"),
     Difference.PHONES: ("order no. 212-555-4676", "PHONE_NUMBER"),
     Difference.SHORT_PHONES: ("phone: 33602 1", "PHONE_NUMBER"),
+    Difference.IP_ADDRESSES: ("version 10.1.2.3", "IP_ADDRESS"),
     Difference.URLS: ("it was late though.Al came", "URL"),
     Difference.MAIL_IN_URLS: ("https://img.test/ada@example.com/a.png", "EMAIL_ADDRESS"),
     Difference.WALLETS: ("pay 0x52908400098527886E0F7030069857D2E4169EE7", "CRYPTO"),
@@ -30,30 +31,26 @@ TEXTS: dict[Difference, tuple[str, str]] = {
     Difference.ENCODED: ("mail YWRhQGV4YW1wbGUuY29tIG9r", "EMAIL_ADDRESS"),
 }
 """A text that shows the difference, and the type that is concerned."""
-LANGUAGES = {"IT_FISCAL_CODE": "it", "IP_ADDRESS": "de"}
+LANGUAGES = {Difference.NATIONAL_NUMBERS: "it", Difference.CONTEXT_WORDS: "de"}
 
 
-def found(text: str, kind: str, strict: frozenset[Difference]) -> list[tuple[int, int, float]]:
-    """What is found of one type."""
+def found(difference: Difference, *strict: Difference) -> list[tuple[int, int, float]]:
+    """What is found in the text that shows a difference, of its type."""
+    text, kind = TEXTS[difference]
     entities = [*DEFAULT_ENTITIES, "URL"]
     finder = finder_for(
-        entities=entities, names="off", strict=strict, language=LANGUAGES.get(kind, "en")
+        entities=entities, names="off", strict=strict, language=LANGUAGES.get(difference, "en")
     )
     return [(s.start, s.end, s.score) for s in finder.candidates(text) if s.type == kind]
 
 
 @pytest.mark.parametrize("difference", Difference)
 def test_each_can_be_switched_off_by_itself(difference: Difference) -> None:
-    text, kind = TEXTS[difference]
-    off = {difference}
-    if difference is Difference.SHORT_PHONES:
-        off.add(Difference.PHONES)  # a number of seven digits is asked of ours, too
-        ours = found(text, kind, frozenset({Difference.PHONES}))
-    else:
-        ours = found(text, kind, frozenset())
-    presidios = found(text, kind, frozenset(off))
-    assert ours != presidios
-    assert presidios == found(text, kind, frozenset(Difference))
+    # Ours asks seven digits of a phone number, too.
+    beside = [Difference.PHONES] if difference is Difference.SHORT_PHONES else []
+    presidios = found(difference, difference, *beside)
+    assert found(difference, *beside) != presidios
+    assert presidios == found(difference, *Difference)
 
 
 def test_the_policy_switches_them_off() -> None:

@@ -33,6 +33,7 @@ from hauberk_pii.recognizers._plain import (
     AnnouncedPhoneRecognizer,
     BitcoinRecognizer,
     ListedSsnRecognizer,
+    PlainIpRecognizer,
     PlainPhoneRecognizer,
     PlainUrlRecognizer,
     ShortPhoneRecognizer,
@@ -66,6 +67,7 @@ NEW: tuple[type[EntityRecognizer], ...] = (
 
 INSTEAD: dict[Difference, tuple[type[EntityRecognizer], ...]] = {
     Difference.PHONES: (PlainPhoneRecognizer, AnnouncedPhoneRecognizer),
+    Difference.IP_ADDRESSES: (PlainIpRecognizer,),
     Difference.URLS: (PlainUrlRecognizer,),
     Difference.WALLETS: (BitcoinRecognizer, WalletRecognizer),
     Difference.CARDS: (ListedCardRecognizer, WideCardRecognizer),

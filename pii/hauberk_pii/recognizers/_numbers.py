@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from presidio_analyzer.predefined_recognizers import CreditCardRecognizer
@@ -158,10 +159,18 @@ class WideCardRecognizer(AnnouncedRecognizer):
 
 
 class ListedCardRecognizer(CreditCardRecognizer):
-    """Presidio's cards, which know some forms that ours do not."""
+    """Presidio's cards, which know some forms that ours do not, in the lengths that networks have."""
+
+    # A number of 15 digits that begins with 35 is a phone's, of 13 with 1 a moment's.
+    _SHORT = re.compile(r"3[47][0-9]{13}|1[0-9]{14}|3[0689][0-9]{12}|4[0-9]{12}|[0-9]{16,19}")
 
     def __init__(self, supported_language: str = "en") -> None:
         super().__init__(supported_language=supported_language, name="CreditCardRecognizer")
+
+    def validate_result(self, pattern_text: str) -> bool:
+        """Luhn, and a length that the network has."""
+        plain = re.sub("[ -]", "", pattern_text)
+        return bool(self._SHORT.fullmatch(plain)) and super().validate_result(pattern_text)
 
 
 class AnnouncedSsnRecognizer(AnnouncedRecognizer):

@@ -4,7 +4,8 @@ Rules:
 * A number that a word calls something else (an order, an invoice, a part) is no phone number, and
   neither is a part of a longer code.
 * A domain without a scheme, `www.` or a path is one where people would write it: all in lower case,
-  or all in capitals, once dots are single.
+  or all in capitals, once dots are single; a file of a program is none.
+* A part of a longer number with dots is no IP address, and neither is a version.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from presidio_analyzer import RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import (
     CryptoRecognizer,
+    IpRecognizer,
     UrlRecognizer,
     UsSsnRecognizer,
 )
@@ -28,13 +30,22 @@ _THING = (
     r"version|build|transaction|claim|article|item|product|model|shipment|parcel|consignment|booking|"
     r"confirmation|request|incident|job|trace|span|commit|revision|asset|inventory|po|rma|doi|bestell|bestellung|"
     r"auftrag|rechnung|artikel|sendung|vorgang|pedido|factura|commande|facture|ordine|fattura|fatura|"
-    r"encomenda|bestelling|factuur)"
+    r"encomenda|bestelling|factuur|epoch|timestamp|time|ts|created|updated|modified|expires|unix|"
+    r"(?<!caller )(?<!caller_)(?<!caller-)id|checksum|row|page)"
 )
 _CALLED = re.compile(
-    rf"(?<![^\W_]){_THING}s?[ _\-]?(?:numbers?|no|nr|num|ids?|nummer|número|numéro|numero|code|#)?"
-    r"\.?[\"']?\W{0,4}$",
+    rf"(?<![^\W_]){_THING}s?(?:[ _\-]?(?:numbers?|no|nr|num|ids?|nummer|número|numéro|numero|code|n[°º]|at|#))?"
+    r"(?: (?:is|was|ist|lautet|es|est|è|é))?\.?[\"']?\W{0,4}$",
     re.IGNORECASE,
 )
+_COUNTED = re.compile(
+    r" (?:rows?|items?|people|customers|users|visitors|records|lines|files|bytes|pieces|units|times|"
+    r"requests|events|tokens|points|ms|seconds|Zeilen|Stück|Personen|filas|lignes|righe|rijen|linhas)\b"
+)
+_DECIMAL = re.compile(r"[+\-]?(?:0|[1-9][0-9]{0,2})\.[0-9]{5,}")
+_ASCENDING = "01234567890123456789"
+_MOST_DIGITS = 15
+"""Digits of a phone number (ITU-T E.164)."""
 _LOOK_BACK = 40
 
 
@@ -55,11 +66,16 @@ class PlainPhoneRecognizer(WindowedPhoneRecognizer):
     ) -> list[RecognizerResult]:
         """Phone numbers in a text."""
         found = super().analyze(text, entities, nlp_artifacts)
-        return [one for one in found if not is_something_else(text, one.start, one.end)]
+        return [
+            one
+            for one in found
+            if not is_something_else(text, one.start, one.end)
+            and not is_no_number(text[one.start : one.end])
+        ]
 
 
 def is_something_else(text: str, start: int, end: int) -> bool:
-    """Whether a number is a part of a code, or a word before it says that it is no phone number.
+    """Whether a number is a part of a code, or a word beside it says that it is no phone number.
 
     Example:
         >>> is_something_else("order no. 212-555-4676", 10, 22)
@@ -70,7 +86,24 @@ def is_something_else(text: str, start: int, end: int) -> bool:
         return True
     if before[1:] in {"-", "_", "#", "$", "€", "£"} and not before[:1].isspace() and before[:1]:
         return True
+    if before[1:] == ":" and before[:1].isdigit():
+        return True  # the seconds of a time
+    if _COUNTED.match(text, end):
+        return True
     return _CALLED.search(text, max(0, start - _LOOK_BACK), start) is not None
+
+
+def is_no_number(value: str) -> bool:
+    """Whether nobody writes a phone number so: a decimal, a row of digits in order, too many.
+
+    Example:
+        >>> is_no_number("122.4194155"), is_no_number("212.555.4676")
+        (True, False)
+    """
+    if value in _ASCENDING or _DECIMAL.fullmatch(value):
+        return True
+    main = re.split(r"[a-zA-Z]", value, maxsplit=1)[0]  # without an extension
+    return sum(char.isdigit() for char in main) > _MOST_DIGITS
 
 
 class AnnouncedPhoneRecognizer(AnnouncedRecognizer):
@@ -113,6 +146,13 @@ class PlainUrlRecognizer(UrlRecognizer):
         r"(?:[a-z0-9\-]+\.)+[a-z]{2,24}(?::[0-9]{1,5})?|(?:[A-Z0-9\-]+\.)+[A-Z]{2,24}"
     )
 
+    # Files of programs, whose endings are countries' too, what programs write with dots, "e.g.it".
+    _CODE = re.compile(
+        r"['\"]?(?:[\w\-]+\.(?:py|sh|rs|md|pl|cc|ps|so|js|ts|java|zip|mov)|"
+        r"(?:self|this|cls|obj|os|sys|np|pd|re|req|res|app|ctx|cfg|args)(?:\.\w+)+|(?:\w\.){2,}\w+)['\"]?",
+        re.IGNORECASE,
+    )
+
     def __init__(self, supported_language: str = "en") -> None:
         super().__init__(supported_language=supported_language, name="UrlRecognizer")
 
@@ -131,10 +171,43 @@ class PlainUrlRecognizer(UrlRecognizer):
         value = text[start:end]
         if self._SURE.search(value):
             return True
+        if self._CODE.fullmatch(value) or text[end : end + 1].isalnum():
+            return False
         beside = text[max(0, start - 1) : start] + text[end : end + 1]
         # Half of an address of mail, a part of a token, or the end of a sentence with its next word.
         inside = "@" in beside or "." in text[max(0, start - 1) : start]
         return not inside and self._BARE.fullmatch(value.strip("'\"")) is not None
+
+
+class PlainIpRecognizer(IpRecognizer):
+    """Presidio's IP addresses that are no part of a longer number with dots, and no version."""
+
+    _VERSION = re.compile(
+        r"(?<![^\W_])(?:v|ver|version|release|build|section|chapter)\.? ?$", re.IGNORECASE
+    )
+
+    def __init__(self, supported_language: str = "en") -> None:
+        super().__init__(supported_language=supported_language, name="IpRecognizer")
+
+    def analyze(
+        self,
+        text: str,
+        entities: list[str],
+        nlp_artifacts: NlpArtifacts | None = None,
+        regex_flags: int | None = None,
+    ) -> list[RecognizerResult]:
+        """IP addresses in a text."""
+        found = super().analyze(text, entities, nlp_artifacts, regex_flags)
+        return [one for one in found if self._is_meant(text, one.start, one.end)]
+
+    def _is_meant(self, text: str, start: int, end: int) -> bool:
+        if ":" in text[start:end]:
+            return True
+        after, before = text[end : end + 2], text[max(0, start - 2) : start]
+        longer = (after[:1] == "." and after[1:].isdigit()) or (
+            before[1:] == "." and before[:1].isdigit()
+        )
+        return not longer and not self._VERSION.search(text, max(0, start - _LOOK_BACK), start)
 
 
 class ListedSsnRecognizer(UsSsnRecognizer):
