@@ -74,16 +74,33 @@ class Known:
         """Where a text holds what is known. Spans may overlap."""
         if not self._by_head:
             return
-        folded = {word.casefold() for word in _WORD.findall(text)}
-        heads = self._by_head.keys() & folded
-        if not heads:
+        for head, start in self._heads_in(text):
+            for wanted in self._by_head[head]:
+                end = wanted.end_in(text, start)
+                if end:
+                    yield Span(start - wanted.before, end, wanted.type, _SCORE)
+
+    def _heads_in(self, text: str) -> Iterator[tuple[str, int]]:
+        """First words of what is known, and where they are."""
+        if text.isascii():
+            low = text.lower()
+            for head in self._by_head.keys() & set(_WORD.findall(low)):
+                yield from ((head, at) for at in _places(low, head))
             return
         for match in _WORD.finditer(text):
             head = match[0].casefold()
-            for wanted in self._by_head[head] if head in heads else ():
-                end = wanted.end_in(text, match)
-                if end:
-                    yield Span(match.start() - wanted.before, end, wanted.type, _SCORE)
+            if head in self._by_head:
+                yield head, match.start()
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    """Where a word stands by itself."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not text[at - 1 : at].isalnum() and not text[end : end + 1].isalnum():
+            yield at
+        at = text.find(word, end)
 
 
 def words_of(text: str) -> frozenset[int]:
@@ -111,9 +128,9 @@ class _Wanted:
         """Longest first."""
         return -len(self.text)
 
-    def end_in(self, text: str, match: re.Match[str]) -> int:
-        """Where the value ends whose first word is at `match`; 0 when it is not there."""
-        start = match.start() - self.before
+    def end_in(self, text: str, at: int) -> int:
+        """Where the value ends whose first word is at a place; 0 when it is not there."""
+        start = at - self.before
         if start < 0:
             return 0
         if self.inside and not inside_a_sentence(text, start):

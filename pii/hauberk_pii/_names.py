@@ -161,14 +161,15 @@ class StructuredNameRecognizer(EntityRecognizer):
 
 def _by_rules(text: str) -> Iterator[tuple[int, int]]:
     for rule, pattern in _GATE.select(text):
-        for match in pattern.matches(text, partial(_behind, rule)):
-            yield from _trimmed(match["name"], match.start("name"), rule)
+        for spans in pattern.each(text, partial(_taken, rule)):
+            yield from spans
 
 
-def _behind(rule: _Rule, match: re.Match[str]) -> int:
-    """The end of the name, not of the words that follow it: the next may be among them."""
+def _taken(rule: _Rule, match: re.Match[str]) -> tuple[list[tuple[int, int]], int]:
+    """The name in a match, and where the next may begin: among the words that follow it."""
     at = match.start("name")
-    return max((end for _, end in _trimmed(match["name"], at, rule)), default=at)
+    spans = list(_trimmed(match["name"], at, rule))
+    return spans, spans[-1][1] if spans else at
 
 
 def _by_addresses(text: str) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,8 +86,8 @@ def _uncovered(span: Span, kept: list[Span]) -> Iterator[Span]:
     while index < len(kept) and kept[index].start < span.end:
         if kept[index].end > at:
             if kept[index].start > at:
-                yield replace(span, start=at, end=kept[index].start)
+                yield Span(at, kept[index].start, span.type, span.score)
             at = kept[index].end
         index += 1
     if at < span.end:
-        yield replace(span, start=at)
+        yield span if at == span.start else Span(at, span.end, span.type, span.score)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import re2  # type: ignore[import-untyped]  # it ships no types
 
@@ -26,6 +26,8 @@ _SAMPLE = 16
 _LONG = 256
 """Characters of a place from which on the pattern searches in it by itself."""
 
+_Value = TypeVar("_Value")
+
 
 class Starts:
     """Every match of a pattern begins inside of a place that this gives. Thread-safe."""
@@ -37,31 +39,31 @@ class Starts:
         self,
         data: bytes,
         match: Callable[[int], Any],
-        rest: Callable[[int, Callable[[Any], int]], Iterator[Any]],
-        resume: Callable[[Any], int],
-    ) -> Iterator[Any]:
-        """All matches of the pattern.
+        rest: Callable[[int], Iterator[_Value]],
+        take: Callable[[Any], tuple[_Value, int]],
+    ) -> Iterator[_Value]:
+        """What is made of all matches of the pattern.
 
         Args:
             data: The text, in ASCII.
             match: The match of the pattern that begins at a place, if one does.
-            rest: All its matches from a place on, to be resumed in the same way.
-            resume: Where the search goes on behind a match: its end, as a rule.
+            rest: What is made of all its matches from a place on.
+            take: What is made of a match, and where the search goes on: at its end, as a rule.
         """
         at = 0
         for count, place in enumerate(self._compiled.finditer(data), start=1):
             left, right = place.span()
             at = max(at, left)
             if (count % _SAMPLE == 0 and left < count * _DENSE) or right - left > _LONG:
-                yield from rest(at, resume)
+                yield from rest(at)
                 return
             while at < right:
                 found = match(at)
                 if found is None:
                     at += 1
                 else:
-                    yield found
-                    at = resume(found)
+                    value, at = take(found)
+                    yield value
 
 
 def starts_of(source: str, *, fold: bool) -> Starts | None:
@@ -72,6 +74,11 @@ def starts_of(source: str, *, fold: bool) -> Starts | None:
     compiled = re2.compile(loose, quiet_options())
     # Where it matches nothing at all, a match can begin anywhere.
     return None if compiled.search(b"") is not None else Starts(compiled)
+
+
+def match_and_end(match: Any) -> tuple[Any, int]:
+    """A match, and where the search goes on behind it."""
+    return match, match.end()
 
 
 class Sparse:
@@ -85,31 +92,35 @@ class Sparse:
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """All matches in a text."""
-        return self.matches(text, re.Match.end)
+        return self._searched(text, match_and_end, partial(self.pattern.finditer, text))
 
-    def matches(self, text: str, resume: Callable[[re.Match[str]], int]) -> Iterator[re.Match[str]]:
-        """All matches, where the search goes on from elsewhere than from the end of each.
+    def each(
+        self, text: str, take: Callable[[re.Match[str]], tuple[_Value, int]]
+    ) -> Iterator[_Value]:
+        """What is made of all matches in a text.
 
         Args:
             text: Any text.
-            resume: Where the search goes on behind a match: behind its first character.
+            take: What is made of a match, and where the search goes on: behind its first character.
         """
+
+        def rest(at: int) -> Iterator[_Value]:
+            while match := self.pattern.search(text, at):
+                value, at = take(match)
+                yield value
+
+        return self._searched(text, take, rest)
+
+    def _searched(
+        self,
+        text: str,
+        take: Callable[[re.Match[str]], tuple[_Value, int]],
+        rest: Callable[[int], Iterator[_Value]],
+    ) -> Iterator[_Value]:
         starts = self._starts if text.isascii() else None
         if starts is None:
-            return self._from(text, 0, resume)
-        return starts.matches(
-            text.encode(), partial(self.pattern.match, text), partial(self._from, text), resume
-        )
-
-    def _from(
-        self, text: str, at: int, resume: Callable[[re.Match[str]], int]
-    ) -> Iterator[re.Match[str]]:
-        if resume is re.Match.end:
-            yield from self.pattern.finditer(text, at)
-            return
-        while match := self.pattern.search(text, at):
-            yield match
-            at = resume(match)
+            return rest(0)
+        return starts.matches(text.encode(), partial(self.pattern.match, text), rest, take)
 
     @cached_property
     def _starts(self) -> Starts | None:

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from operator import methodcaller
 from time import monotonic
 from typing import Any
 
 import regex  # type: ignore[import-untyped]  # it ships no types
 
 from hauberk_pii._limits import too_slow
-from hauberk_pii._starts import Starts, starts_of
+from hauberk_pii._starts import Starts, match_and_end, starts_of
 
 
 class TimedPattern:
@@ -60,8 +59,8 @@ class TimedPattern:
         return self._starts.matches(
             data,
             lambda at: self._match(text, at, until),
-            lambda at, _: self._from(text, at),
-            methodcaller("end"),
+            lambda at: self._from(text, at),
+            match_and_end,
         )
 
     def _from(self, text: str, at: int) -> Iterator[Any]:

@@ -69,8 +69,8 @@ def test_a_search_goes_on_where_it_is_told_to(piece: str, times: int) -> None:
     while match := pattern.search(searched, at):
         expected.append(match.span())
         at = match.end(1)
-    found = Sparse(pattern).matches(searched, lambda one: one.end(1))
-    assert [match.span() for match in found] == expected
+    found = Sparse(pattern).each(searched, lambda one: (one.span(), one.end(1)))
+    assert list(found) == expected
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5), st.sampled_from([0.1, 0.5, 1.0]))))

@@ -10,7 +10,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -181,17 +181,34 @@ class Reading(NamedTuple):
     """Runs of candidates: first token, past the last, mode of the line."""
 
 
-def read(text: str, look: Callable[[str, str], Word]) -> Reading:
+class Words(dict[tuple[str, str], Word]):
+    """What tokens are like, by their text and kind: remembered, and made when it is not.
+
+    Args:
+        table: What the lists say of words.
+    """
+
+    def __init__(self, table: Entries) -> None:
+        super().__init__()
+        self._table = table
+
+    def __missing__(self, token: tuple[str, str]) -> Word:
+        """What a new token is like."""
+        made = self[token] = word_of(*token, self._table)
+        return made
+
+
+def read(text: str, known: Words) -> Reading:
     """Read a text.
 
     Args:
         text: Any text.
-        look: What a token is like, by its text and kind: `word_of`, remembered.
+        known: What tokens are like.
     """
     tokens = tokens_of(text)
-    inner = [look(word, kind) for word, _, kind in tokens]
+    inner = [known[word, kind] for word, _, kind in tokens]
     # Asked for like any other: what a word remembers belongs to the tagger that reads.
-    edge = look("", EDGE)
+    edge = known["", EDGE]
     return Reading(tokens, [edge, edge, *inner, edge, edge], list(_runs_by_line(inner)))
 
 

@@ -17,11 +17,11 @@ from typing import NamedTuple
 from hauberk_pii.tagger._features import (
     Kinds,
     Word,
+    Words,
     key_features,
     kind_features,
     kinds_at,
     read,
-    word_of,
 )
 from hauberk_pii.tagger._words import (
     ANY_NAME,
@@ -138,14 +138,16 @@ class Tagger:
         self._table = table
         self._weights = weights
         self._steps = Steps(transitions)
-        self._words: dict[tuple[str, str], Word] = {}
+        self._words = Words(table)
         self._kinds: dict[Kinds, int] = {}
         self._first = weights.total(("first",))
         self._last = weights.total(("last",))
 
     def names(self, text: str) -> Iterator[Name]:
         """Names in a text, in order, apart."""
-        tokens, words, runs = read(text, self._look)
+        if len(self._words) > _MAX_WORDS:
+            self._words = Words(self._table)
+        tokens, words, runs = read(text, self._words)
         for start, end, mode in runs:
             totals = self._totals(words, start, end, mode)
             if end - start == 1 and _is_none(totals[0]):
@@ -162,14 +164,6 @@ class Tagger:
             return None
         common = entry >> COMMON_SHIFT
         return common if common or entry & FOREIGN or not entry & ANY_NAME else None
-
-    def _look(self, text: str, kind: str) -> Word:
-        found = self._words.get((text, kind))
-        if found is None:
-            if len(self._words) > _MAX_WORDS:
-                self._words = {}
-            found = self._words[text, kind] = word_of(text, kind, self._table)
-        return found
 
     def _sums(self, word: Word) -> tuple[int, int, int, int, int]:
         total, key, kind = self._weights.total, word.key, word.kind

@@ -12,12 +12,12 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from hauberk_pii.tagger._features import Reading, Word, joint_features, read, word_of
+from hauberk_pii.tagger._features import Reading, Word, Words, joint_features, read
 from hauberk_pii.tagger._words import context_features, own_features
 from hauberk_pii.train._corpora import Sample
 
@@ -34,11 +34,11 @@ class Reader:
             for word, entry in table.items()
             if fold < 0 or not entry & 15 or zlib.crc32(word.encode()) % FOLDS != fold
         }
-        self._look = lru_cache(maxsize=200_000)(partial(word_of, table=kept))
+        self._known = Words(kept)
 
     def runs(self, sample: Sample) -> Iterator[tuple[list[list[str]], list[str]]]:
         """Features and labels of each run of candidates."""
-        reading = read(sample.text, self._look)
+        reading = read(sample.text, self._known)
         labels = labels_of(reading, sample)
         for start, end, mode in reading.runs:
             features = [features_at(reading.words, at, mode) for at in range(start, end)]
