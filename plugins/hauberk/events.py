@@ -18,9 +18,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from uuid import uuid4
 
-from hauberk.session import Session
+from hauberk.session import Session, new_id
 
 _ARGUMENT = re.compile(
     r"(?:^|\.)(?:tool_calls?|tool_call_chunks|invalid_tool_calls|function_call|args|arguments"
@@ -140,10 +139,6 @@ class Usage:
     """True when an application cache answered: nothing was bought."""
 
 
-def _new_call() -> str:
-    return uuid4().hex
-
-
 def _current_session() -> Session:
     return Session.current() or Session()
 
@@ -173,7 +168,7 @@ class Event:
     """The most tokens that the model may answer with, when the application limits it."""
     usage: Usage | None = None
     """For a completion: what the call used. None: not known."""
-    call: str = field(default_factory=_new_call)
+    call: str = field(default_factory=new_id)
     """Pairs a prompt with its completion and a tool call with its result."""
 
     def answered(self, segments: Iterable[Segment], *, usage: Usage | None = None) -> Event:

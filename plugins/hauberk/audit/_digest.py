@@ -13,7 +13,8 @@ import json
 from collections.abc import Mapping
 
 from hauberk.audit._chain import mac
-from hauberk.events import Event
+from hauberk.decisions import Decision, Verdict
+from hauberk.events import Event, Segment
 
 DIGEST_BYTES = 16
 """Length of an event's digest, in bytes: HMAC-SHA256 cut to 128 bits (RFC 2104 section 5)."""
@@ -43,13 +44,33 @@ class Digester:
 
         None when the arguments are not JSON values, or nested too deeply to be written.
         """
-        values = b"" if event.arguments is None else _canonical(event.arguments)
+        return self._digest(event.tool, event.arguments, event.segments, cache)
+
+    def both(self, event: Event, decision: Decision, cache: Cache) -> tuple[str | None, str | None]:
+        """The digest of an event as it came, and as it goes on (None where it does not)."""
+        came = self._digest(event.tool, event.arguments, event.segments, cache)
+        if decision.verdict is Verdict.ALLOW:
+            return came, came
+        if decision.verdict is not Verdict.REWRITE:
+            return came, None
+        arguments = event.arguments if decision.arguments is None else decision.arguments
+        segments = event.segments if decision.segments is None else decision.segments
+        return came, self._digest(event.tool, arguments, segments, cache)
+
+    def _digest(
+        self,
+        tool: str | None,
+        arguments: Mapping[str, object] | None,
+        segments: tuple[Segment, ...],
+        cache: Cache,
+    ) -> str | None:
+        values = b"" if arguments is None else _canonical(arguments)
         if values is None:
             return None
         known = cache.known
         # Fixed-length digests of the texts at the end: the front cannot run into them unseen.
-        front = b'%d %s %s"' % (len(event.segments), _bytes(event.tool or ""), values)
-        texts = [known.get(s.text) or self._remembered(s.text, cache) for s in event.segments]
+        front = b'%d %s %s"' % (len(segments), _bytes(tool or ""), values)
+        texts = [known.get(s.text) or self._remembered(s.text, cache) for s in segments]
         return mac(self._key, front + b"".join(texts))[:DIGEST_BYTES].hex()
 
     def _remembered(self, text: str, cache: Cache) -> bytes:

@@ -27,7 +27,6 @@ from hauberk.audit._sqlite_open import BUSY_TIMEOUT_S
 from hauberk.audit._sqlite_read import read_rows
 from hauberk.audit._store import AuditStore, MemoryStore, Seal
 from hauberk.audit._verify import VerifyReport, verify_store
-from hauberk.decisions import Verdict
 from hauberk.errors import StoreError, TamperedError
 from hauberk.events import Event
 from hauberk.plugin import Entry
@@ -190,16 +189,8 @@ class AuditTrail:
         return trail_html(self)
 
     def _seal(self, entry: Entry) -> Seal:
-        event, decision = entry.event, entry.decision
-        cache = event.session.state(self, Cache)
-        came = self._digester.event(event, cache)
-        match decision.verdict:
-            case Verdict.ALLOW:
-                went = came
-            case Verdict.REWRITE:
-                went = self._digester.event(decision.apply(event), cache)
-            case _:
-                went = None
+        cache = entry.event.session.state(self, Cache)
+        came, went = self._digester.both(entry.event, entry.decision, cache)
         rest = encode(entry, digest_in=came, digest_out=went)
         return partial(seal, self.store.keys, rest=rest)
 
