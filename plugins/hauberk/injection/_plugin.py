@@ -230,7 +230,8 @@ class InjectionPlugin:
         levels = self._policy.classifier
         if levels is False:
             return None
-        return {"user": levels.user, "tool": levels.tool}.get(kind, levels.document)
+        known = {"user": levels.user, "tool": levels.tool, "memory": levels.memory}
+        return known.get(kind, levels.document)
 
 
 def _load_classifier() -> Reader:

@@ -165,6 +165,7 @@ class ClassifierPolicy(Model):
     user: Levels = Levels()
     tool: Levels = Levels()
     document: Levels = Levels()
+    memory: Levels = Levels()
 
 
 class DetectorPolicy(Model):
