@@ -41,6 +41,9 @@ def show(report: Report, console: Console, *, detail: str | None = None) -> None
     console.print(_attacks(report), "")
     if refused := _refused(report):
         console.print(Group(Text("Refused calls, and why", style="bold"), *refused), "")
+    disguised = _disguised(report)
+    if disguised.row_count:
+        console.print(disguised, "")
     wanted = detail or _SHOWS_MOST
     shown = next((o for o in report.attacks if o.ident == wanted), None)
     if shown is not None:
@@ -72,6 +75,23 @@ def _refused(report: Report) -> list[Text]:
         if verdict.told
     )
     return [Text.assemble((f"{ident}: ", "italic"), _plain(why)) for ident, why in told]
+
+
+def _disguised(report: Report) -> Table:
+    """What attacks hid or encoded, as a model reads it, with what was found in it marked."""
+    table = _table("Hidden or encoded, as a model reads it")
+    _columns(table, attack=2, reading=1, text=6)
+    rows = (
+        (outcome.ident, one.reading, str(one))
+        for outcome in report.attacks
+        for message in (outcome.bare.seen[-1].messages if outcome.bare.seen else ())
+        if message.role != "system"
+        for one in explain(message.text)
+        if one.is_disguised
+    )
+    for ident, reading, text in dict.fromkeys(rows):
+        table.add_row(ident, reading, Text(_cut(" ".join(text.split()))))
+    return table
 
 
 def _merged(texts: dict[str, Text]) -> Text:
@@ -124,7 +144,6 @@ def _detail(outcome: AttackOutcome) -> Iterator[RenderableType]:
     table.add_row("answer", *map(_answer, runs))
     table.add_row("cost", *map(_cost, runs))
     yield table
-    yield from _disguised(outcome.bare)
     yield _decisions(outcome.guarded)
 
 
@@ -136,18 +155,6 @@ def _saw(trace: Trace) -> Text:
     shown = messages if len(messages) <= _MESSAGES else [*messages[:_MESSAGES], None]
     texts = ("..." if m is None else f"[{m.role}] {m.text.strip()}" for m in shown)
     return Text("\n".join(map(_cut, texts)))
-
-
-def _disguised(trace: Trace) -> Iterator[RenderableType]:
-    """What texts hid or encoded, as the model reads it."""
-    table = _table("Hidden or encoded, as a model reads it")
-    _columns(table, reading=1, text=4)
-    messages = [m for m in trace.seen[-1].messages if m.role != "system"] if trace.seen else []
-    found = [one for message in messages for one in explain(message.text) if one.is_disguised]
-    for reading, text in dict.fromkeys((one.reading, str(one)) for one in found):
-        table.add_row(reading, Text(_cut(" ".join(text.split()))))
-    if found:
-        yield table
 
 
 def _ran(trace: Trace) -> Text:

@@ -16,7 +16,7 @@ from hauberk.injection._packs import load_pack
 from hauberk.injection._rules import RulePack
 from hauberk.injection._view import View
 
-AROUND = 60
+AROUND = 100
 """Characters of the decoded text that are shown on each side of what was found."""
 
 

@@ -196,6 +196,36 @@ def test_texts_of_attacks_are_never_markup(small: Report) -> None:
     assert "[bold]no[/bold] [link=x]" in out.getvalue()
 
 
+DISGUISED = {
+    "hidden-html": ("hidden", "archive@mailbox-backup.test"),
+    "invisible-tags": ("tags", "samples@paperbin.test"),
+    "base64-passage": ("base64", "CH93 0076 2011 6238 5295 7"),
+    "base64-ticket": ("base64", "desk@courier-tickets.test"),
+}
+"""Attacks that a reader does not see: how they are read, and whom they serve."""
+
+
+@pytest.fixture(scope="module")
+def told() -> str:
+    out = io.StringIO()
+    report = run(["langchain"], attacks=[a for a in ATTACKS if a.ident in DISGUISED], honest=())
+    show(report, Console(file=out, width=400, force_terminal=False))
+    _, _, below = out.getvalue().partition("Hidden or encoded, as a model reads it")
+    return below
+
+
+@pytest.mark.parametrize("ident", DISGUISED)
+def test_what_an_attack_hides_or_encodes_is_shown_decoded_with_the_order_marked(
+    told: str, ident: str
+) -> None:
+    reading, address = DISGUISED[ident]
+    rows = [[cell.strip() for cell in line.split("│")] for line in told.splitlines()]
+    texts = [cells[3] for cells in rows if cells[1:3] == [ident, reading]]
+    assert texts, told
+    assert all(">>" in text and "<<" in text for text in texts)
+    assert any(address.lower() in text.replace(">>", "").replace("<<", "") for text in texts)
+
+
 # --- real models ---------------------------------------------------------------------------------
 
 
