@@ -79,10 +79,10 @@ class Actions:
         return tuple(new.get(at, segment) for at, segment in enumerate(event.segments))
 
     def _quarantined(self, segment: Segment, how: Screen, verdict: Verdict) -> str:
-        known = self.memory.rest(segment.kind, segment.text)
+        known = self.memory.rest(segment.kind, segment.text, verdict)
         if known is None:
             known = _rest(segment, how, verdict, self.again)
-            self.memory.put_rest(segment.kind, segment.text, known)
+            self.memory.put_rest(segment.kind, segment.text, verdict, known)
         return known
 
     def _approved(self, event: Event, acting: Sequence[Found]) -> bool:

@@ -60,7 +60,7 @@ class Memory:
         """The developer's prompts, the latest last."""
         self.canary = "".join(secrets.choice(_BASE32) for _ in range(CANARY_LETTERS))
         """A word that is nowhere but in the developer's prompt, if the policy wants it there."""
-        self._rests: dict[tuple[str, str], str] = {}
+        self._rests: dict[tuple[str, str], tuple[Verdict, str]] = {}
         self._approved: OrderedDict[str, None] = OrderedDict()
         self._quiet: list[Segment | None] = []
         self._chars = 0
@@ -113,15 +113,16 @@ class Memory:
                 del prompts[next(iter(prompts))]
             self.prompts = prompts
 
-    def rest(self, kind: str, text: str) -> str | None:
-        """What is left of a quarantined text, if it was quarantined before."""
-        return self._rests.get((kind, text))
+    def rest(self, kind: str, text: str, verdict: Verdict) -> str | None:
+        """What is left of a text that was quarantined for this before."""
+        known = self._rests.get((kind, text))
+        return known[1] if known is not None and known[0] == verdict else None
 
-    def put_rest(self, kind: str, text: str, rest: str) -> None:
+    def put_rest(self, kind: str, text: str, verdict: Verdict, rest: str) -> None:
         """Keep it."""
         with self._lock:
             if self._fits(text):
-                self._rests[kind, text] = rest
+                self._rests[kind, text] = (verdict, rest)
 
     def approve(self, texts: Iterable[str]) -> None:
         """A person was asked about these texts, and let them through."""
