@@ -14,6 +14,7 @@ from presidio_analyzer import predefined_recognizers
 from hauberk_pii import finder_for
 from hauberk_pii._entities import NATIONAL_ENTITIES
 from hauberk_pii._registry import DIFFERENT, SAME
+from hauberk_pii.operators import Surrogates
 from hauberk_pii.recognizers import NATIONAL, NEW, AnnouncedRecognizer
 
 # type: (texts with the number in brackets, texts without one)
@@ -75,6 +76,27 @@ def test_found(kind: str, row: str) -> None:
 def test_near_misses(kind: str, text: str) -> None:
     """Wrong check digits, dates that there are not, rows of digits that nothing announces."""
     assert kind not in {span.type for span in finder_for().find(text)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"), [(kind, row) for kind, rows in ROWS.items() for row in rows[0]]
+)
+def test_a_surrogate_has_the_form_and_the_check_digits(kind: str, row: str) -> None:
+    """It is found as what it stands for, in the same signs, and is another number."""
+    surrogates = Surrogates(bytes(16))
+
+    def invented(match: re.Match[str]) -> str:
+        made = next(surrogates.candidates(kind, match[1]))
+        assert made != match[1]
+        assert re.sub(r"[^\W_]", "x", made) == re.sub(r"[^\W_]", "x", match[1])
+        return f"[{made}]"
+
+    new = re.sub(r"\[(.*?)\]", invented, row)
+    text = new.replace("[", "").replace("]", "")
+    found = [
+        text[s.start : s.end] for s in finder_for(names="off").candidates(text) if s.type == kind
+    ]
+    assert set(found) == set(re.findall(r"\[(.*?)\]", new))
 
 
 def test_every_country_is_on_by_default_and_has_rows() -> None:

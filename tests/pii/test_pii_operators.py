@@ -167,6 +167,33 @@ def test_a_surrogate_of_an_iban_has_its_country_and_right_check_digits(secret: b
 
 
 @pytest.mark.parametrize(
+    ("kind", "text", "before"),
+    [
+        ("VIN", "1HGCM82633A004352", "VIN "),
+        ("IMEI", "490154203237518", "IMEI "),
+        ("ICCID", "8914800000000000006", "ICCID "),
+        ("BIC", "DEUTDEFF500", "BIC "),
+        ("UK_NHS", "943 476 5919", "NHS "),
+        ("DATE_OF_BIRTH", "31 December 1985", "born on "),
+        ("DATE_OF_BIRTH", "1985-03-12", "dob: "),
+        ("STREET_ADDRESS", "12 Baker Street", "at "),
+        ("STREET_ADDRESS", "Lindenstraße 4", "in der "),
+        ("GEO_COORDINATES", "48.85837, 2.29448", ""),
+        ("PHONE_NUMBER", "(212) 555-4676", "phone "),
+        ("PASSPORT", "C01X00T47", "Reisepass "),
+    ],
+)
+def test_a_surrogate_is_found_as_what_it_stands_for(kind: str, text: str, before: str) -> None:
+    """Its form and its check digit are right, and it is another value."""
+    finder = finder_for(entities=[kind])
+    for secret in (bytes(16), bytes(range(16))):
+        made = next(Surrogates(secret).candidates(kind, text))
+        assert made != text
+        [found] = finder.find(f"{before}{made}")
+        assert (found.start, found.end) == (len(before), len(before) + len(made))
+
+
+@pytest.mark.parametrize(
     ("language", "text"), [("de", "ADA BYRON"), ("fr", "ada byron"), ("xx", "Ada M. Byron")]
 )
 def test_a_surrogate_of_a_name_has_its_case_and_words(language: str, text: str) -> None:

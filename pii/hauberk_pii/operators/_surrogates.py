@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
 
+from hauberk_pii.operators._numbers import number_like
+
 MAX_TRIES = 400
 """Candidates that are tried before a value gets a plain pseudonym instead."""
 
@@ -74,7 +76,24 @@ class Surrogates:
             return f"{re.sub('[^a-z.]', '', name)}{dice.number(90) + 10}@example.com"
         if kind in _TOWNS:
             return _cased(text, dice.choice(self._places))
-        return _BY_TYPE.get(kind, _shaped)(text, dice, kind)
+        if kind == "STREET_ADDRESS":
+            return self._address(text, dice)
+        own = _BY_TYPE.get(kind)
+        if own is not None:
+            return own(text, dice, kind)
+        return number_like(kind, text, dice.number) or _shaped(text, dice, kind)
+
+    def _address(self, text: str, dice: _Dice) -> str:
+        """The same kind of street with another name and number: `12 Baker Street`, `Lindenweg 4`."""
+
+        def word(match: re.Match[str]) -> str:
+            if match[0].islower() or match[0].casefold().rstrip(".") in _STREETS:
+                return match[0]
+            end = _STREET_END.search(match[0])
+            new = dice.choice(self._places).split()[0]
+            return _cased(match[0], new + (end[0] if end else ""))
+
+        return _WORD.sub(word, re.sub("[0-9]", lambda m: _like(m[0], dice), text))
 
     def _person(self, text: str, dice: _Dice) -> str:
         words = list(_WORD.finditer(text))
@@ -164,6 +183,80 @@ def _cased(like: str, word: str) -> str:
     return word.lower() if like.islower() else word[:1].upper() + word[1:]
 
 
+def _coordinates(text: str, dice: _Dice, _: str) -> str:
+    """Other degrees, all of which there are: below ninety."""
+
+    def degrees(match: re.Match[str]) -> str:
+        whole = str(dice.number(min(90, 10 ** len(match[1]))))
+        return whole + "".join(_like(char, dice) for char in match[2])
+
+    return re.sub(r"([0-9]{1,3})((?:\.[0-9]+)?)", degrees, text)
+
+
+_STREETS = frozenset(
+    [
+        *(
+            "street",
+            "st",
+            "avenue",
+            "ave",
+            "road",
+            "rd",
+            "boulevard",
+            "blvd",
+            "lane",
+            "ln",
+            "drive",
+            "dr",
+        ),
+        *(
+            "court",
+            "ct",
+            "place",
+            "pl",
+            "square",
+            "sq",
+            "terrace",
+            "way",
+            "parkway",
+            "highway",
+            "apt",
+        ),
+        *(
+            "suite",
+            "unit",
+            "floor",
+            "flat",
+            "room",
+            "box",
+            "po",
+            "rue",
+            "place",
+            "chemin",
+            "quai",
+            "cours",
+        ),
+        *("calle", "avenida", "paseo", "plaza", "via", "viale", "piazza", "corso", "rua", "praça"),
+        *(
+            "straße",
+            "strasse",
+            "str",
+            "allee",
+            "platz",
+            "weg",
+            "straat",
+            "laan",
+            "plein",
+            "n",
+            "s",
+            "e",
+            "w",
+        ),
+    ]
+)
+_STREET_END = re.compile(
+    r"(?:stra(?:ß|ss)e|gasse|allee|weg|platz|damm|ufer|straat|laan|gracht|plein|gatan)$"
+)
 _TOWNS = frozenset({"LOCATION", "GPE", "CITY"})
 _BY_TYPE = {
     "URL": _url,
@@ -171,7 +264,7 @@ _BY_TYPE = {
     "IP_ADDRESS": _address,
     "IBAN_CODE": _iban,
     "CREDIT_CARD": _with_check_digit,
-    "IMEI": _with_check_digit,
+    "GEO_COORDINATES": _coordinates,
 }
 
 Lists = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]

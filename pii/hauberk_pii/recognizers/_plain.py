@@ -102,7 +102,7 @@ def is_no_number(value: str) -> bool:
     """
     if value in _ASCENDING or _DECIMAL.fullmatch(value):
         return True
-    main = re.split(r"[a-zA-Z]", value, maxsplit=1)[0]  # without an extension
+    main = str(re.split(r"[a-zA-Z]", value, maxsplit=1)[0])  # without an extension
     return sum(char.isdigit() for char in main) > _MOST_DIGITS
 
 
@@ -207,7 +207,8 @@ class PlainIpRecognizer(IpRecognizer):
         longer = (after[:1] == "." and after[1:].isdigit()) or (
             before[1:] == "." and before[:1].isdigit()
         )
-        return not longer and not self._VERSION.search(text, max(0, start - _LOOK_BACK), start)
+        called = self._VERSION.search(text, max(0, start - _LOOK_BACK), start)
+        return not longer and called is None
 
 
 class ListedSsnRecognizer(UsSsnRecognizer):
