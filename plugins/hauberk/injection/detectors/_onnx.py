@@ -1,80 +1,39 @@
 """Sequence classifiers in ONNX form, by onnxruntime and tokenizers.
 
 Rules:
-* Long texts are read in windows that overlap; the worst window counts.
 * One thread per model, so that a server's own threads are not starved; calls may be parallel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hauberk.errors import MissingExtraError
-from hauberk.injection._reading import Channel
-from hauberk.injection.detectors._folder import (
-    BATCH,
-    MAX_WINDOWS,
-    OVERLAP,
-    TooLongError,
-    read_folder,
-    refused,
-)
+from hauberk.injection.detectors._folder import OVERLAP, FolderDetector, refused
 
 _FILES = ("model.onnx", "onnx/model.onnx", "model_quantized.onnx", "onnx/model_quantized.onnx")
 
 
-class OnnxDetector:
+class OnnxDetector(FolderDetector):
     """A sequence classifier from a folder with `config.json`, `tokenizer.json` and `model.onnx`.
-
-    It makes no promise of its own: a model finds what it was trained to find. The channel makes no
-    difference to it.
 
     Example:
         `OnnxDetector("models/prompt-guard-2", attack_labels=["LABEL_1"])`
     """
 
-    def __init__(self, path: str, *, name: str = "", attack_labels: Sequence[str] = ()) -> None:
-        """Load the model.
+    needs = ("numpy", "onnxruntime", "tokenizers")
 
-        Args:
-            path: Folder of the model.
-            name: Name in findings; the folder's when empty.
-            attack_labels: Labels that mean an attack, where their names are not known ones.
-
-        Raises:
-            MissingExtraError: onnxruntime or tokenizers is not installed.
-            PolicyError: The folder holds no model that can be used.
-        """
-        try:
-            self._np: Any = import_module("numpy")
-            runtime: Any = import_module("onnxruntime")
-            tokenizers: Any = import_module("tokenizers")
-        except ImportError:
-            raise MissingExtraError("models", needed_for="an ONNX detector") from None
-        self._folder = read_folder(path, attack_labels)
-        self.name = name or self._folder.path.name
+    def _load(self, *libraries: Any) -> None:
+        self._np, runtime, tokenizers = libraries
         self._session = _session(runtime, self._folder.path)
         self._inputs = frozenset(one.name for one in self._session.get_inputs())
         self._tokenizer = _tokenizer(tokenizers, self._folder.path, self._folder.max_tokens)
 
-    def score(self, texts: Sequence[str], channel: Channel) -> list[float]:  # noqa: ARG002 - see class
-        """The probability of the attack labels, in each text's worst window.
-
-        Raises:
-            TooLongError: A text has more windows than are read.
-        """
-        return [max(self._windows(text)) for text in texts]
-
-    def _windows(self, text: str) -> Iterator[float]:
+    def _windows(self, text: str) -> tuple[int, Callable[[slice], list[float]]]:
         first = self._tokenizer.encode(text)
         windows = [first, *first.overflowing]
-        if len(windows) > MAX_WINDOWS:
-            raise TooLongError(f"more than {MAX_WINDOWS} windows")
-        for start in range(0, len(windows), BATCH):
-            yield from self._run(windows[start : start + BATCH])
+        return len(windows), lambda some: self._run(windows[some])
 
     def _run(self, batch: Sequence[Any]) -> list[float]:
         np = self._np
