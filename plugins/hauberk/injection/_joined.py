@@ -32,11 +32,14 @@ from hauberk.injection._screen import Verdict
 MAX_TEXTS = 8
 """Texts before a new one that it is read with."""
 
-TAIL = 800
-"""Characters of them that are read with it. Twice as many found no more (300 split attacks)."""
+TAIL = 500
+"""Characters of them that are read with it. Of 250 attacks, cut in two to four, 800 found no more."""
 
-HEAD = 400
+HEAD = 250
 """Characters of a new text that are read with those before it."""
+
+CUT = 100
+"""Characters on each side of a seam that are read once more where a word may be cut."""
 
 LEAST_SCORE = 0.7
 """Scores across texts count from here: more windows are read, so more of benign ones reach 0.5. Of 250
@@ -251,25 +254,33 @@ def _forget_oldest(known: dict[Key, Any]) -> None:
 def _joins(kept: Sequence[_Kept], mark: int, text: str) -> Iterator[Join]:
     new = _Kept(mark, text[:HEAD])
     if kept:
-        before = _tail(kept)
-        yield _laid((*before, new), len(text), glue=False)
-        last = before[-1].text
-        if last[-1:].isalnum() and text[:1].isalnum() and not _goes_on(last, text):
-            yield _laid((*before, new), len(text), glue=True)
-    whole = _laid((*_tail(kept), _Kept(mark, text[:MAX_WHOLE])), len(text), glue=False, line=True)
+        yield _laid((*_tail(kept, TAIL), new), len(text))
+        if _may_cut_a_word(kept[-1].text, text):
+            near = (*_tail(kept, CUT), _Kept(mark, text[:CUT]))
+            yield _laid(near, len(text), glue=True)
+    whole = _laid((*_tail(kept, TAIL), _Kept(mark, text[:MAX_WHOLE])), len(text), line=True)
     yield from _puzzles(whole)
 
 
-def _tail(kept: Sequence[_Kept]) -> tuple[_Kept, ...]:
-    """What is kept, within the bound: the oldest text may be cut."""
-    over = sum(len(one.text) for one in kept) - TAIL
-    if over <= 0:
-        return tuple(kept)
-    first, *rest = kept
-    return (_Kept(first.mark, first.text[over:], first.at + over), *rest)
+def _may_cut_a_word(before: str, after: str) -> bool:
+    both = before[-1:].isalnum() and after[:1].isalnum() and not _goes_on(before, after)
+    # A capital begins a word, but for words in capitals.
+    return both and (before[-1].isupper() or not after[0].isupper())
 
 
-def _laid(texts: Sequence[_Kept], size: int, *, glue: bool, line: bool = False) -> Join:
+def _tail(kept: Sequence[_Kept], most: int) -> tuple[_Kept, ...]:
+    """The end of what is kept, so many characters of it: its oldest text may be cut."""
+    room, tail = most, list[_Kept]()
+    for one in reversed(kept):
+        over = max(0, len(one.text) - room)
+        tail.append(_Kept(one.mark, one.text[over:], one.at + over) if over else one)
+        room -= len(one.text)
+        if room <= 0:
+            break
+    return tuple(reversed(tail))
+
+
+def _laid(texts: Sequence[_Kept], size: int, *, glue: bool = False, line: bool = False) -> Join:
     """Texts one after the other. `glue`: nothing at the last seam; `line`: each begins a line."""
     parts: list[str] = []
     places: list[_Place] = []
