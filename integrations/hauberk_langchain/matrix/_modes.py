@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import threading
 import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from pydantic import BaseModel
+
+from hauberk.testing.matrix import Outcome, in_threads
 
 PATIENCE_S = 5.0
 """How long a run may take to reach its model, in seconds; it takes milliseconds."""
@@ -29,16 +30,6 @@ T = TypeVar("T")
 
 Family = Literal["all", "events", "graph"]
 """Runs on every runnable; on chat models and graphs; on graphs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the reader of a run got."""
-
-    shown: str
-    """Everything that was shown, pieces of one text joined."""
-    whole: bool = True
-    """The run came to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +151,7 @@ def _left(target: Any, given: Any, config: Any) -> Outcome:
         if reached.get()():
             break
     stream.close()
-    return Outcome(_joined(parts), whole=False)
+    return Outcome(_joined(parts))
 
 
 def _aleft(target: Any, given: Any, config: Any) -> Outcome:
@@ -171,7 +162,7 @@ def _aleft(target: Any, given: Any, config: Any) -> Outcome:
             if reached.get()():
                 break
         await stream.aclose()
-        return Outcome(_joined(parts), whole=False)
+        return Outcome(_joined(parts))
 
     return _run(run())
 
@@ -189,30 +180,14 @@ def _cancelled(target: Any, given: Any, config: Any) -> Outcome:
         done = (await asyncio.gather(task, return_exceptions=True))[0]
         if isinstance(done, Exception):
             raise done
-        return Outcome("", whole=False)
+        return Outcome("")
 
     return _run(run())
 
 
 def _threads(target: Any, given: Any, config: Any) -> Outcome:
-    shown: list[str] = []
-    failed: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            shown.append(flat(target.invoke(given, config)))
-        except BaseException as error:  # noqa: BLE001 - told to the caller
-            failed.append(error)
-
-    # As the executors of LangChain do it: a thread that drops the context is in no session.
-    threads = [threading.Thread(target=copy_context().run, args=(work,)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
-    return Outcome(" ".join(shown))
+    # As the executors of LangChain do it.
+    return in_threads(lambda: flat(target.invoke(given, config)))
 
 
 def _graph_stream(mode: str | list[str]) -> Callable[[Any, Any, Any], Outcome]:

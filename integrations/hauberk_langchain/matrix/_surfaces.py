@@ -25,7 +25,7 @@ from langchain_core.tools import BaseTool, tool
 from langchain_core.vectorstores import InMemoryVectorStore
 from pydantic import BaseModel
 
-from hauberk.testing.matrix import ADA, ORDER, PEOPLE, Trace
+from hauberk.testing.matrix import ADA, ORDER, PEOPLE, CommonParts
 from hauberk_langchain.matrix._modes import flat
 from hauberk_langchain.matrix._world import OFFERED, Model, TextModel, Vectors, tools_of
 
@@ -52,15 +52,11 @@ AGENT = MODEL | ARGUMENTS | TOOLS
 
 
 @dataclass
-class Parts:
+class Parts(CommonParts):
     """What a surface is built of."""
 
-    brain: Any
     middleware: list[Any] = field(default_factory=list[Any])
-    trace: Trace = field(default_factory=Trace)
     models: list[Model] = field(default_factory=list[Model])
-    swallows: bool = False
-    """The agent has a tool that swallows a refusal."""
 
     def model(self) -> Model:
         """One more chat model of this application."""
@@ -70,11 +66,6 @@ class Parts:
     def tools(self) -> list[BaseTool]:
         """The tools of its agent."""
         return [*tools_of(self.trace), *([_swallow(self.model())] if self.swallows else [])]
-
-    @property
-    def provider_saw(self) -> str:
-        """Everything that any provider got."""
-        return "\n".join(self.trace.prompts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,32 +15,33 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from llama_index.core.workflow import HumanResponseEvent, InputRequiredEvent
+from typing_extensions import override
 
-from hauberk import BlockedError, BudgetExceededError
+from hauberk import BlockedError
 from hauberk.testing import ToolCall
 from hauberk.testing.matrix import (
-    BUDGETS,
-    FRESH,
-    LEFT_BEHIND,
     ORDER,
     ORDERED,
-    PEOPLE,
     PSEUDONYM,
-    RECORDED,
+    SEVERAL,
     SWALLOWED,
-    Cell,
     Matrix,
-    Mimic,
+    Outcome,
     Reason,
+    Scene,
+    Stand,
     Turned,
     Watch,
     given_back,
+    hidden,
     left_behind,
+    nobody_in,
+    run_matrix,
     watch,
 )
 from hauberk_llama_index import (
@@ -51,7 +52,7 @@ from hauberk_llama_index import (
     protect,
     uninstall,
 )
-from hauberk_llama_index.matrix._modes import MODES, PATIENCE_S, Mode, Outcome, Talk
+from hauberk_llama_index.matrix._modes import MODES, PATIENCE_S, Mode, Talk
 from hauberk_llama_index.matrix._world import LI_ATTEMPTS, RULES, Once, conversation
 from hauberk_llama_index.matrix.surfaces import (
     APPROVAL,
@@ -66,13 +67,10 @@ from hauberk_llama_index.matrix.surfaces import (
     start,
 )
 
-DOORS = ("handler", "protect", "install", "postprocessor", "transform", "several")
+DOORS = ("handler", "protect", "install", "postprocessor", "transform", SEVERAL)
 """Five doors, and several of them at once."""
 _PART = {"postprocessor": POISONED}
 """Doors that see one stage only, and what that holds off."""
-
-_WHOLE = (SWALLOWED, APPROVAL, "call budget")
-"""Attacks on runs that come to their end: the reservation of an abandoned one is given back."""
 
 CODE = (
     "The code and its result are seen, not what the code does: run it in a sandbox "
@@ -100,24 +98,13 @@ REASONS: tuple[Reason, ...] = (
 def run(
     surfaces: tuple[Surface, ...] = SURFACES, progress: Callable[[str], None] | None = None
 ) -> Matrix:
-    """Run everything.
+    """Run the matrix on the version of LlamaIndex that is installed here.
 
     Args:
         surfaces: Which surfaces.
         progress: Told the name of each surface before it runs.
     """
-    cells: list[Cell] = []
-    for surface in surfaces:
-        if progress is not None:
-            progress(surface.name)
-        for door in doors_of(surface):
-            cells += Stand(surface, door).cells()
-    return Matrix(tuple(cells), REASONS)
-
-
-def doors_of(surface: Surface) -> Iterator[str]:
-    """The doors that lead to a surface."""
-    return (door for door in DOORS if door in surface.doors or door == "several")
+    return run_matrix(surfaces, DOORS, LlamaStand, reasons=REASONS, progress=progress)
 
 
 def modes_of(surface: Surface) -> Iterator[Mode]:
@@ -138,67 +125,42 @@ def attacks_of(surface: Surface, door: str) -> frozenset[str]:
     return surface.attacks & _PART.get(door, surface.attacks)
 
 
-Scene = tuple[str, Callable[[Mode], bool]]
-"""An attack, and the run that says whether it is held off."""
+class LlamaStand(Stand[Surface, Mode, Parts]):
+    """One surface behind one door."""
 
-
-class Stand:
-    """One surface behind one door: what is built is used for all modes."""
+    talk = staticmethod(conversation)
+    to_the_end = frozenset({SWALLOWED, APPROVAL, "call budget"})
 
     def __init__(self, surface: Surface, door: str) -> None:
         """Build nothing yet."""
-        self.surface, self.door = surface, door
-        self.attacks = attacks_of(surface, door)
-        self._main = watch(more=RULES)
-        self._built: dict[str, tuple[Parts, Any, Watch]] = {}
+        super().__init__(surface, door, attacks_of(surface, door), list(modes_of(surface)))
 
-    def cells(self) -> Iterator[Cell]:
-        """Every attack in every mode."""
-        turns = self._turns()
-        for number, mode in enumerate(modes_of(self.surface)):
-            found = self._data(mode)
-            if "denied tool" in self.attacks and mode.whole:
-                found |= self._turned(mode)
-            for turn in turns:
-                attack, scene = turn[number % len(turn)]
-                if mode.whole or attack not in _WHOLE:
-                    found[attack] = scene(mode)
-            for attack, holds in found.items():
-                if attack in self.attacks or attack in (LEFT_BEHIND, RECORDED):
-                    yield Cell(attack, self.surface.name, mode.name, self.door, holds)
+    @override
+    def watch(self, budget: Mapping[str, Any] | None = None) -> Watch:
+        return watch(budget, RULES)
 
-    def _turns(self) -> list[list[Scene]]:
-        """The scenes with a run of their own: all of these lists are run, one of each list a mode."""
-        budgets: list[Scene] = [(name, partial(self._budget, budget=name)) for name in BUDGETS]
-        single: list[Scene] = [
-            ("direct injection", self._told),
-            ("injection in history", self._poisoned),
-            (SWALLOWED, self._swallowed),
-            (APPROVAL, self._approval),
-        ]
-        if "denied tool" not in self.attacks:
-            single.append(("denied argument", self._refused))
-        budgets = [one for one in budgets if one[0] in self.attacks]
-        single = [one for one in single if one[0] in self.attacks]
-        few = len(list(modes_of(self.surface))) < len(budgets)
-        spent = [[one] for one in budgets] if few else [budgets]
+    @override
+    def more(self) -> list[Scene[Mode]]:
+        return [(APPROVAL, self._approval)]
+
+    @override
+    def spread(self, single: list[Scene[Mode]]) -> list[list[Scene[Mode]]]:
         # Agents have five modes: two scenes of their own in each.
-        each = [single[::2], single[1::2]] if self.surface.agent else [[one] for one in single]
-        return [turn for turn in (*spent, *each) if turn]
+        return [single[::2], single[1::2]] if self.surface.agent else super().spread(single)
 
     # --- scenes -----------------------------------------------------------------------------
 
-    def _data(self, mode: Mode) -> dict[str, bool]:
+    @override
+    def data(self, mode: Mode) -> dict[str, bool]:
         """An honest task, with personal data in every place."""
-        parts, target, watched = self._stage("data", Mimic, self._main)
+        parts, target, watched = self.stage("data")
         parts.brain.calls_at_once = 3 if mode.parallel else 1
-        outcome, error = self._run(mode, parts, target, watched, conversation())
+        outcome, error = self.run(mode, parts, target, watched, conversation())
         if watched.meter.open:
             gc.collect()  # an abandoned stream may be part of a cycle
         shown, saw = outcome.shown if outcome else "", parts.provider_saw
-        found = {attack: value not in saw for attack, value in PEOPLE.items()}
-        found["PII in tool result"] &= FRESH not in saw
-        found["PII in document"] = not any(value in saw for value in PEOPLE.values())
+        found = hidden(saw)
+        found["PII in document"] = nobody_in(saw)
         found |= dict.fromkeys(sorted(POISONED), ORDERED not in saw + shown)
         found |= left_behind(watched)
         if error is not None or not (parts.trace.prompts or parts.trace.ran or shown):
@@ -209,37 +171,26 @@ class Stand:
             found["restore in stream"] = not PSEUDONYM.search(shown)
         return found
 
-    def _told(self, mode: Mode) -> bool:
-        """The user gives an order that the policy refuses."""
-        parts, target, watched = self._stage("data", Mimic, self._main)
-        _, error = self._run(mode, parts, target, watched, conversation(ORDER))
-        return isinstance(error, BlockedError) and not parts.trace.prompts
-
-    def _poisoned(self, mode: Mode) -> bool:
+    @override
+    def poisoned(self, mode: Mode) -> bool:
         """An order stands in an earlier tool result."""
-        parts, target, watched = self._stage("data", Mimic, self._main)
-        self._run(mode, parts, target, watched, conversation(poison=ORDER))
+        parts, target, watched = self.stage("data")
+        self.run(mode, parts, target, watched, conversation(poison=ORDER))
         return bool(parts.trace.prompts) and ORDERED not in parts.provider_saw
 
-    def _refused(self, mode: Mode) -> bool:
+    @override
+    def refused(self, mode: Mode) -> bool:
         """Code calls a tool with an argument that is denied: the answer is an error, nothing runs."""
-        parts, target, watched = self._stage("data", Mimic, self._main)
-        outcome, error = self._run(mode, parts, target, watched, conversation(ORDER))
+        parts, target, watched = self.stage("data")
+        outcome, error = self.run(mode, parts, target, watched, conversation(ORDER))
         return (error is None or isinstance(error, BlockedError)) and not (
             parts.trace.ran or "Sent" in (outcome.shown if outcome else "")
         )
 
-    def _swallowed(self, mode: Mode) -> bool:
-        """A tool catches a refusal that ends the run: the next boundary refuses."""
-        brain = partial(Once, ToolCall(name="swallow"))
-        parts, target, watched = self._stage(SWALLOWED, brain, self._main)
-        _, error = self._run(mode, parts, target, watched, conversation())
-        return isinstance(error, BlockedError)
-
     def _approval(self, mode: Mode) -> bool:
         """A call that a person must approve: nobody, no, and yes."""
         brain = partial(Once, ToolCall(name="pay", arguments={"amount": "5"}))
-        parts, target, watched = self._stage(APPROVAL, brain, self._main)
+        parts, target, watched = self.stage(APPROVAL, brain)
         ends: dict[str, tuple[int, int]] = {}
         for answer in ("reject", "approve"):
             parts.trace.clear()
@@ -248,9 +199,10 @@ class Stand:
             ends[answer] = asked, len(parts.trace.ran)
         return ends == {"reject": (1, 0), "approve": (1, 1)}
 
-    def _turned(self, mode: Mode) -> dict[str, bool]:
-        parts, target, watched = self._stage("turned", partial(Turned, LI_ATTEMPTS), self._main)
-        _, error = self._run(mode, parts, target, watched, conversation("Read my mail."))
+    @override
+    def turned(self, mode: Mode) -> dict[str, bool]:
+        parts, target, watched = self.stage("turned", partial(Turned, LI_ATTEMPTS))
+        _, error = self.run(mode, parts, target, watched, conversation("Read my mail."))
         ran = dict(parts.trace.ran)
         went_on = error is None and "read_mail" in ran
         return {
@@ -263,34 +215,12 @@ class Stand:
             MISFIT: went_on and "note" not in ran,
         }
 
-    def _budget(self, mode: Mode, budget: str) -> bool:
-        """Two runs in one session, with a budget that not even one may pass."""
-        parts, target, watched = self._stage(budget, Mimic, None)
-        with watched.guard.session():
-            self._run(mode, parts, target, watched, conversation())
-            _, error = self._run(mode, parts, target, watched, conversation())
-        return isinstance(error, BudgetExceededError) and len(parts.trace.prompts) <= 1
-
     # --- one run ----------------------------------------------------------------------------
 
-    def _stage(
-        self, scene: str, brain: Callable[[], Any], watched: Watch | None
-    ) -> tuple[Parts, Any, Watch]:
-        """The application of a scene, built and guarded once."""
-        if scene not in self._built:
-            seen = watched or watch(BUDGETS[scene], RULES)
-            self._built[scene] = (
-                *self._build(Parts(brain(), swallows=scene == SWALLOWED), seen),
-                seen,
-            )
-        parts, target, seen = self._built[scene]
-        parts.trace.clear()
-        seen.tape.entries.clear()
-        seen.meter.open.clear()
-        return parts, target, seen
-
-    def _build(self, parts: Parts, watched: Watch) -> tuple[Parts, Any]:
-        leads = self.surface.doors if self.door == "several" else {self.door}
+    @override
+    def make(self, brain: Any, watched: Watch, *, swallows: bool) -> tuple[Parts, Any]:
+        parts = Parts(brain, swallows=swallows)
+        leads = self.surface.doors if self.door == SEVERAL else {self.door}
         if "handler" in leads:
             parts.callbacks.append(HauberkCallbackHandler(watched.guard))
         if "postprocessor" in leads:
@@ -302,7 +232,8 @@ class Stand:
             protect(guarded_part(target), watched.guard)
         return parts, target
 
-    def _run(
+    @override
+    def run(
         self, mode: Mode, parts: Parts, target: Any, watched: Watch, talk: Talk
     ) -> tuple[Outcome | None, BaseException | None]:
         for model in parts.models:
@@ -331,7 +262,7 @@ class _attached:  # noqa: N801 - read as a verb
     """With the guard installed, where the door is that."""
 
     def __init__(self, door: str, watched: Watch) -> None:
-        self._guard = watched.guard if door in ("install", "several") else None
+        self._guard = watched.guard if door in ("install", SEVERAL) else None
 
     def __enter__(self) -> None:
         if self._guard is not None:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
-from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -19,6 +17,8 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCall
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore
 from llama_index.core.tools import ToolOutput
 from pydantic import BaseModel
+
+from hauberk.testing.matrix import Outcome, in_threads
 
 PATIENCE_S = 20.0
 """How long a run may take, in seconds; it takes milliseconds. A run that hangs does not hold."""
@@ -29,14 +29,6 @@ Calls = Mapping[Way, Callable[[Any, Talk], Any]]
 """How a surface is called. `sync` gives a value, `async` an awaitable, the others pieces of text."""
 Reached = Callable[[], bool]
 """Whether the run that is under way has reached its model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the reader of a run got."""
-
-    shown: str
-    """Everything that was shown, pieces of one text joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,24 +154,7 @@ def _cancelled(call: Any, target: Any, talk: Talk, reached: Reached) -> Outcome:
 
 
 def _threads(call: Any, target: Any, talk: Talk, reached: Reached) -> Outcome:
-    shown: list[str] = []
-    failed: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            shown.append(_sync(call, target, talk, reached).shown)
-        except BaseException as error:  # noqa: BLE001 - told to the caller
-            failed.append(error)
-
-    # A thread that drops the context is in no session.
-    threads = [threading.Thread(target=copy_context().run, args=(work,)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
-    return Outcome(" ".join(shown))
+    return in_threads(lambda: _sync(call, target, talk, reached).shown)
 
 
 MODES = (

@@ -5,46 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd  # type: ignore[import-untyped]  # it has no types
 import pytest
 from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool, tool
 from langgraph.types import Command
-from pydantic import BaseModel
 
 from hauberk import Guard
-from hauberk.testing._brain import Reply, ToolCall
+from hauberk.testing import Reply, ToolCall
+from hauberk.testing.records import ROW, SECRET, Model, forms, guard_of_fields
 from hauberk_langchain import HauberkCallbackHandler, HauberkMiddleware, protect
 from hauberk_langchain.testing import ScriptedChatModel
 
-SECRET = "Byron"
-ROW = {"id": 7, "name": SECRET}
-
-
-@dataclass
-class Plain:
-    id: int
-    name: str
-
-
-class Model(BaseModel):
-    id: int
-    name: str
-
-
 VALUES: dict[str, Any] = {
-    "mapping": ROW,
-    "list": [ROW],
-    "dataclass": Plain(7, SECRET),
-    "model": Model(id=7, name=SECRET),
-    "json": json.dumps(ROW),
-    "yaml": f"id: 7\nname: {SECRET}\n",
-    "frame": pd.DataFrame([ROW]),
+    **forms(),
     "blocks": [{"type": "text", "text": json.dumps(ROW)}],
     "message": ToolMessage(json.dumps(ROW), artifact=ROW, tool_call_id="1"),
     "command": Command(update={"messages": [ToolMessage(json.dumps(ROW), tool_call_id="1")]}),
@@ -52,12 +29,7 @@ VALUES: dict[str, Any] = {
 
 
 def guard(**pii: Any) -> Guard:
-    anything = {"where": {"*": "any"}}
-    tools = {"find": anything, "lookup": anything}
-    wanted = pii or {"fields": {"find": ["id"]}}
-    return Guard.from_policy(
-        {"version": 1, "injection": False, "capabilities": {"tools": tools}, "pii": wanted}
-    )
+    return guard_of_fields("find", "lookup", **pii)
 
 
 def find_tool(value: Any, *, artifact: bool = False) -> BaseTool:

@@ -3,114 +3,30 @@
 To write the page anew: `python -m hauberk_langchain.matrix --write docs/langchain-matrix.md`.
 """
 
-from __future__ import annotations
-
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hauberk_langchain.matrix import Cell, Matrix, run
-from hauberk_langchain.matrix._matrix import DOORS, REASONS, _Stand
+from hauberk.testing.matrix.contract import MatrixContract, Subject
+from hauberk_langchain.matrix import DOORS, run
+from hauberk_langchain.matrix._matrix import REASONS, ChainStand
 from hauberk_langchain.matrix._modes import MODES
 from hauberk_langchain.matrix._page import page
 from hauberk_langchain.matrix._surfaces import SURFACES
 
-PAGE = Path(__file__).parents[3] / "docs" / "langchain-matrix.md"
-
-# What the issue asks for, by name.
-ATTACKS = {
-    "direct injection",
-    "injection in tool result",
-    "injection in document",
-    "injection in history",
-    "PII in user text",
-    "PII in history",
-    "PII in tool result",
-    "PII in tool-call arguments of earlier turns",
-    "PII in system prompt",
-    "PII in multimodal text block",
-    "PII in metadata that the prompt shows",
-    "PII in document",
-    "restore in tool arguments",
-    "restore in nested arguments",
-    "restore in answer",
-    "restore in stream",
-    "denied tool",
-    "denied argument",
-    "unknown tool",
-    "hidden tool called anyway",
-    "flow from untrusted result to outside effect",
-    "call budget",
-    "token budget",
-    "money budget",
-    "time budget",
-    "swallowed refusal",
-}
-
-
-@pytest.fixture(scope="module")
-def matrix() -> Iterator[Matrix]:
-    log = logging.getLogger("hauberk")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield run()
-    finally:
-        log.setLevel(level)
-
 
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore")  # LangChain's betas and deprecations: v3, classic agents
-def test_every_cell_holds_or_has_a_reason(
-    matrix: Matrix, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with capsys.disabled():
-        print("\n" + page(matrix))  # noqa: T201 - the issue wants to see it
-    assert matrix.broken == ()
-    assert len(matrix.excused) < 0.03 * len(matrix.cells)
-
-
-def test_every_attack_surface_mode_and_door_is_in_it(matrix: Matrix) -> None:
-    assert {cell.attack for cell in matrix.cells} >= ATTACKS
-    assert {cell.surface for cell in matrix.cells} == {surface.name for surface in SURFACES}
-    assert {cell.mode for cell in matrix.cells} == {mode.name for mode in MODES}
-    assert {cell.door for cell in matrix.cells} == set(DOORS)
-
-
-def test_every_attack_of_a_surface_meets_every_door_that_leads_there(matrix: Matrix) -> None:
-    met = {(cell.surface, cell.attack, cell.door) for cell in matrix.cells}
-    missing = [
-        (surface.name, attack, door)
-        for surface in SURFACES
-        for attack in surface.attacks
-        for door in (*surface.doors, "several")
-        if (surface.name, attack, door) not in met
-    ]
-    assert missing == []
-
-
-def test_every_reason_is_needed(matrix: Matrix) -> None:
-    assert all(any(reason.explains(cell) for cell in matrix.excused) for reason in REASONS)
-
-
-def test_the_page_says_what_the_run_found(matrix: Matrix) -> None:
-    assert PAGE.read_text("utf-8") == page(matrix)
-
-
-def test_a_cell_that_does_not_hold_is_told() -> None:
-    bad = Cell("denied tool", "create_agent", "invoke", "protect", holds=False)
-    shown = page(Matrix((bad,)))
-    assert "1 do not hold" in shown
-    assert "✗" in shown
-    assert Matrix((bad,)).broken == (bad,)
-
-
-def test_without_a_door_nothing_holds_that_needs_one() -> None:
-    """The matrix can tell."""
-    surface = next(one for one in SURFACES if one.name == "create_agent")
-    cells = [cell for cell in _Stand(surface, "none").cells() if cell.mode == "invoke"]
-    held = {cell.attack for cell in cells if cell.holds}
-    assert all(attack.startswith(("restore", "reservations")) for attack in held)
-    assert len(cells) - len(held) > 10
+class TestLangChain(MatrixContract):
+    subject = Subject(
+        run=run,
+        page=page,
+        written=Path(__file__).parents[3] / "docs" / "langchain-matrix.md",
+        surfaces=SURFACES,
+        modes=MODES,
+        doors=DOORS,
+        reasons=REASONS,
+        stand=ChainStand,
+        agent=("create_agent", "invoke"),
+        attacks=frozenset({"unknown tool"}),
+    )

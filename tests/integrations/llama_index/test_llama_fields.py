@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd  # type: ignore[import-untyped]  # it has no types
 import pytest
 from llama_index.core.base.llms.types import ImageBlock, TextBlock
 from llama_index.core.tools import FunctionTool, ToolOutput
-from pydantic import BaseModel
 
-from hauberk import Guard
+from hauberk.testing.records import ROW, SECRET, forms, guard_of_fields
 from hauberk_llama_index import protect
-
-SECRET = "Byron"
-ROW = {"id": 7, "name": SECRET}
-
-
-@dataclass
-class Plain:
-    id: int
-    name: str
-
-
-class Model(BaseModel):
-    id: int
-    name: str
 
 
 def output(**parts: Any) -> ToolOutput:
@@ -36,27 +19,10 @@ def output(**parts: Any) -> ToolOutput:
 
 
 VALUES: dict[str, Any] = {
-    "mapping": ROW,
-    "list": [ROW],
-    "dataclass": Plain(7, SECRET),
-    "model": Model(id=7, name=SECRET),
-    "json": json.dumps(ROW),
-    "yaml": f"id: 7\nname: {SECRET}\n",
-    "frame": pd.DataFrame([ROW]),
+    **forms(),
     "block": TextBlock(text=json.dumps(ROW)),
     "blocks": [TextBlock(text=json.dumps(ROW)), ImageBlock(url="https://x.test/Byron.png")],
 }
-
-
-def guard(tool: str = "find") -> Guard:
-    return Guard.from_policy(
-        {
-            "version": 1,
-            "injection": False,
-            "capabilities": {"tools": {tool: {"where": {"*": "any"}}}},
-            "pii": {"fields": {"find": ["id"]}},
-        }
-    )
 
 
 def find_tool(value: Any, **options: Any) -> FunctionTool:
@@ -71,7 +37,7 @@ def find_tool(value: Any, **options: Any) -> FunctionTool:
 @pytest.mark.parametrize("kind", VALUES)
 def test_neither_text_nor_raw_value_has_the_other_fields(kind: str, wait: bool) -> None:  # noqa: FBT001
     given = repr(VALUES[kind])
-    made = protect(find_tool(VALUES[kind]), guard())
+    made = protect(find_tool(VALUES[kind]), guard_of_fields("find"))
     found = asyncio.run(made.acall()) if wait else made.call()
     assert not found.is_error
     assert "7" in found.content
@@ -81,14 +47,14 @@ def test_neither_text_nor_raw_value_has_the_other_fields(kind: str, wait: bool) 
 
 def test_a_text_of_the_tools_own_is_minimised_beside_its_raw_value() -> None:
     made = find_tool(ROW, callback=json.dumps)
-    found = protect(made, guard()).call()
+    found = protect(made, guard_of_fields("find")).call()
     assert json.loads(found.content) == {"id": 7}
     assert found.raw_output == {"id": 7}
 
 
 @pytest.mark.parametrize("raw", [f"Dear {SECRET}", iter([ROW]), 5])
 def test_what_has_no_fields_is_withheld(raw: Any) -> None:
-    found = protect(find_tool(raw), guard()).call()
+    found = protect(find_tool(raw), guard_of_fields("find")).call()
     assert found.is_error
     assert "only some fields" in found.content
     assert SECRET not in repr(found)
@@ -96,6 +62,6 @@ def test_what_has_no_fields_is_withheld(raw: Any) -> None:
 
 def test_a_raw_value_without_fields_is_left_out_beside_a_text_that_has_them() -> None:
     made = find_tool(ROW, callback=lambda raw: output(content=json.dumps(raw), raw_output=object()))
-    found = protect(made, guard()).call()
+    found = protect(made, guard_of_fields("find")).call()
     assert json.loads(found.content) == {"id": 7}
     assert found.raw_output is None

@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.tools import FunctionTool
 
-from hauberk.testing.matrix import ORDER, PEOPLE, Trace
+from hauberk.testing.matrix import ORDER, PEOPLE, CommonParts
 from hauberk_llama_index.matrix._modes import Calls, Talk, flat
 from hauberk_llama_index.matrix._world import Model, tools_of
 
@@ -47,17 +47,13 @@ HELD = frozenset({"protect", "install"})
 
 
 @dataclass
-class Parts:
+class Parts(CommonParts):
     """What a surface is built of."""
 
-    brain: Any
-    trace: Trace = field(default_factory=Trace)
     callbacks: list[Any] = field(default_factory=list[Any])
     postprocessors: list[Any] = field(default_factory=list[Any])
     transforms: list[Any] = field(default_factory=list[Any])
     models: list[Model] = field(default_factory=list[Model])
-    swallows: bool = False
-    """The agent has a tool that swallows a refusal."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -82,11 +78,6 @@ class Parts:
             return flat(self.models[0].chat([ChatMessage(role="user", content=ORDER)]))
         except Exception:  # noqa: BLE001 - as bad applications do
             return "never mind"
-
-    @property
-    def provider_saw(self) -> str:
-        """Everything that any provider got."""
-        return "\n".join(self.trace.prompts)
 
 
 @dataclass(frozen=True, slots=True)

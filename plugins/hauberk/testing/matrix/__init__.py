@@ -5,7 +5,26 @@ Each integration builds its applications, runs every door x surface x mode x att
 """
 
 from hauberk.testing.matrix._cells import Cell, Matrix, Reason, page
-from hauberk.testing.matrix._judge import LEFT_BEHIND, RECORDED, SWALLOWED, given_back, left_behind
+from hauberk.testing.matrix._command import command
+from hauberk.testing.matrix._judge import (
+    LEFT_BEHIND,
+    RECORDED,
+    SWALLOWED,
+    given_back,
+    hidden,
+    left_behind,
+    nobody_in,
+)
+from hauberk.testing.matrix._stand import (
+    SEVERAL,
+    CommonParts,
+    Outcome,
+    Scene,
+    Stand,
+    doors_of,
+    in_threads,
+    run_matrix,
+)
 from hauberk.testing.matrix._world import (
     ADA,
     ASKED,
@@ -38,19 +57,30 @@ __all__ = [
     "PEOPLE",
     "PSEUDONYM",
     "RECORDED",
+    "SEVERAL",
     "SWALLOWED",
     "Cell",
+    "CommonParts",
     "Matrix",
     "Meter",
     "Mimic",
+    "Outcome",
     "Reason",
+    "Scene",
+    "Stand",
     "Swallowed",
     "Tape",
     "Trace",
     "Turned",
     "Watch",
+    "command",
+    "doors_of",
     "given_back",
+    "hidden",
+    "in_threads",
     "left_behind",
+    "nobody_in",
     "page",
+    "run_matrix",
     "watch",
 ]

@@ -9,6 +9,18 @@ RECORDED = "audit record, without values"
 SWALLOWED = "swallowed refusal"
 
 
+def hidden(saw: str) -> dict[str, bool]:
+    """Personal data that a provider did not get, by the place where it stood."""
+    found = {attack: value not in saw for attack, value in PEOPLE.items()}
+    found["PII in tool result"] &= FRESH not in saw
+    return found
+
+
+def nobody_in(saw: str) -> bool:
+    """Whether no personal data of any place got to a provider."""
+    return not any(value in saw for value in PEOPLE.values())
+
+
 def left_behind(watched: Watch) -> dict[str, bool]:
     """Open reservations, records, and values in records."""
     told = "".join(repr(entry) for entry in watched.tape.entries)
