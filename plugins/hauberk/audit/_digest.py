@@ -69,7 +69,7 @@ class Digester:
             return None
         known = cache.known
         # Fixed-length digests of the texts at the end: the front cannot run into them unseen.
-        front = b'%d %s %s"' % (len(segments), _bytes(tool or ""), values)
+        front = b'%d %s %s"' % (len(segments), _bytes(tool) if tool else b"", values)
         texts = [known.get(s.text) or self._remembered(s.text, cache) for s in segments]
         return mac(self._key, front + b"".join(texts))[:DIGEST_BYTES].hex()
 

@@ -129,12 +129,12 @@ class Log:
     def found(self) -> Found:
         """What became of it while it was not locked."""
         state = os.fstat(self._fd)
-        size = state.st_size
+        size, known = state.st_size, self.size
         if not state.st_nlink:
             return Found.GONE
-        if size == self.size:
+        if size == known:
             return Found.SAME
-        return Found.LONGER if size > self.size else Found.SHORTER
+        return Found.LONGER if size > known else Found.SHORTER
 
     @property
     def is_elsewhere(self) -> bool:

@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
+from operator import attrgetter
 from typing import Any, Self
 
 from hauberk.decisions import Decision, Finding, Severity, Verdict
@@ -177,19 +179,26 @@ def _said(decision: Decision) -> str:
 
 def _found(findings: tuple[Finding, ...]) -> str:
     kept = gravest(findings)
-    text = f'"findings":[{",".join([_finding(f) for f in kept])}],\n'
+    ready = map(_findings.get, map(id, kept))
+    texts = [_finding(f) if one is None else one[1] for f, one in zip(kept, ready, strict=True)]
     more = len(findings) - len(kept)
-    return f'{text}"omitted":{more},\n' if more else text
+    omitted = f'"omitted":{more},\n' if more else ""
+    return f'"findings":[{",".join(texts)}],\n{omitted}'
 
 
 def _texts(segments: tuple[Segment, ...], findings: tuple[Finding, ...]) -> str:
     """How many texts there were, and how long they were."""
-    lengths = [len(segment.text) for segment in segments]
+    lengths = list(map(len, map(_text_of, segments)))
     chars = sum(lengths)
     total = f'"chars":{chars},\n' if chars else ""
-    return f'"texts":{len(lengths)},\n{total}"lengths":"{_lengths(lengths, findings)}",\n'
+    told: Iterable[tuple[int, int]] = enumerate(lengths)
+    if len(lengths) > MAX_LENGTHS:
+        told = _last_and_found(lengths, findings)
+    return f'"texts":{len(lengths)},\n{total}"lengths":"{" ".join(map(_LENGTH, told))}",\n'
 
 
+_text_of = attrgetter("text")
+_LENGTH = "%d:%d".__mod__
 _DIGEST_IN, _DIGEST_OUT = '"input":"%s",\n', '"output":"%s",\n'
 
 
@@ -221,9 +230,6 @@ def gravest(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 def _finding(found: Finding) -> str:
     """A finding in JSON. Kept by identity: a history brings the same ones again at each turn."""
-    kept = _findings.get(id(found))
-    if kept is not None:
-        return kept[1]
     text = _finding_json(found)
     if len(_findings) >= MAX_KEPT_FINDINGS:
         _findings.clear()
@@ -254,15 +260,12 @@ def _usage(usage: Usage) -> str:
     )
 
 
-def _lengths(lengths: list[int], findings: tuple[Finding, ...]) -> str:
-    """`index:length` of the last texts and of those with a kept finding, on one line."""
+def _last_and_found(lengths: list[int], findings: tuple[Finding, ...]) -> Iterator[tuple[int, int]]:
+    """Index and length of the last texts and of those with a finding that is kept."""
     first = len(lengths) - MAX_LENGTHS
-    if first <= 0:
-        return " ".join([f"{index}:{length}" for index, length in enumerate(lengths)])
-    kept = gravest(findings)
-    earlier = {f.segment for f in kept if f.segment is not None and 0 <= f.segment < first}
-    wanted = (*sorted(earlier), *range(first, len(lengths)))
-    return " ".join([f"{index}:{lengths[index]}" for index in wanted])
+    places = {f.segment for f in gravest(findings) if f.segment is not None}
+    wanted = (*sorted(at for at in places if 0 <= at < first), *range(first, len(lengths)))
+    return ((index, lengths[index]) for index in wanted)
 
 
 def _place(where: str) -> str:
