@@ -6,7 +6,7 @@ A line of a file is as for `injection_quality.py`. Every attack that is found wh
 between words or anywhere, and comes as so many texts of one session; with names (`a = "..."`, `do a + b`);
 and with numbers, in another order. `alone` is what is found in the parts by themselves. Benign texts of
 one kind of origin follow each other, six in a session: `more alarms` are those that reading them together
-adds. Times are of one core, for the 2nd and for the 200th text of a session.
+adds. Times are of the processor, for the 2nd to 11th and for the 190th to 200th text of a session.
 """
 
 from __future__ import annotations
@@ -141,9 +141,9 @@ def cost(rows: Sequence[Row]) -> list[dict[str, object]]:
                 event = Event(
                     stage=Stage.RETRIEVAL, segments=(segment(text, "user"),), session=session
                 )
-                started = time.perf_counter()
+                started = time.process_time()
                 plugin.inspect(event)
-                taken.setdefault(at, []).append((time.perf_counter() - started) * 1000)
+                taken.setdefault(at, []).append((time.process_time() - started) * 1000)
         late = [one for at in range(190, 201) for one in taken.get(at, [])]
         second = [one for at in range(2, 12) for one in taken[at]]
         result.append(
