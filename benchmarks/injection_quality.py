@@ -155,7 +155,7 @@ class _NoRules:
 
     rules = ()
 
-    def matching(self, raw: bytes) -> tuple[int, ...]:
+    def candidates(self, raw: bytes) -> tuple[int, ...]:
         del raw
         return ()
 
@@ -336,13 +336,13 @@ def _grouped(
 # --- showing ----------------------------------------------------------------------------------
 
 
-def table(reports: Mapping[str, Mapping[str, Any]]) -> None:
-    """One line per detector, then one per group for our own layers together."""
+def table(reports: Mapping[str, Mapping[str, Any]], layer: str) -> None:
+    """One line per detector, then one per group for one of our layers."""
     columns = ("recall", "false_alarms", "recall_at_1%", "recall_at_0.1%", "auc", "ms_per_kb")
     print(f"{'detector':26}" + "".join(f"{_HEADS.get(c, c):>9}" for c in columns))
     for name, found in reports.items():
         print(f"{name:26}" + "".join(f"{_cell(found[column]):>9}" for column in columns))
-    own = reports["rules + classifier"]
+    own = reports[layer]
     for group in ("by_source", "by_origin", "by_disguise"):
         print(f"\n{group[3:]:26}{'attacks':>9}{'benign':>9}{'recall':>9}{'alarms':>9}")
         for name, part in own[group].items():
@@ -386,6 +386,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--examples", type=int, default=0, help="errors of each kind to print")
     parser.add_argument(
+        "--layer",
+        default="rules + classifier",
+        choices=["rules", "classifier", "rules + classifier"],
+        help="whose sources and errors are shown",
+    )
+    parser.add_argument(
         "--limit", type=int, default=0, help="every n-th text, so that at most so many"
     )
     options = parser.parse_args()
@@ -399,9 +405,9 @@ def main() -> None:
         print(json.dumps(reports, indent=1, ensure_ascii=False))
         return
     print(f"{len(rows)} texts, {sum(row.attack for row in rows)} attacks\n")
-    table(reports)
+    table(reports, options.layer)
     if options.examples:
-        own = next(system for system in systems if system.name == "rules + classifier")
+        own = next(system for system in systems if system.name == options.layer)
         examples(own, rows, options.examples)
 
 

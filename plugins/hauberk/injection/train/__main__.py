@@ -27,7 +27,7 @@ from hauberk.injection.classifier._model import ANCHORS, Model, empty_table
 from hauberk.injection.train._corpus import Corpus, Row, built, folds_of, read_rows
 from hauberk.injection.train._fit import Recipe, Weights, fitted
 from hauberk.injection.train._grammar import written
-from hauberk.injection.train._report import compared, findings_of, sources_of
+from hauberk.injection.train._report import compared, findings_of, findings_with_rules, sources_of
 from hauberk.injection.train._validate import Judged, judge, learnt, left_out
 
 RECIPES = {
@@ -100,6 +100,7 @@ def trained(data: Path, *, compare: bool = False) -> tuple[bytes, dict[str, obje
         report[channel.value] = {
             "recipe": {name: getattr(recipe, name) for name in Recipe.__slots__},
             "left_out": findings_of(held, models[channel].anchors),
+            "left_out_with_rules": findings_with_rules(held, corpus, held.margin_at(0.01)),
             "dev": findings_of(seen, models[channel].anchors),
             "recipes": dict(_others(corpus, dev, folds, channel)) if compare else {},
         }

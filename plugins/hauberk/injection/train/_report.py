@@ -10,12 +10,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from hauberk.decisions import Severity
+from hauberk.injection._packs import load_pack
+from hauberk.injection._rules import RulePack
+from hauberk.injection._screen import screen
 from hauberk.injection.classifier._model import ANCHORS
-from hauberk.injection.train._corpus import WITHHELD, Row
+from hauberk.injection.train._corpus import DEPTH, WITHHELD, Corpus, Row
 from hauberk.injection.train._validate import Judged
 
 _COLUMNS = 7
@@ -56,6 +61,30 @@ def findings_of(judged: Judged, anchors: Sequence[float]) -> dict[str, object]:
             for (_, score), margin in zip(ANCHORS, anchors, strict=True)
         },
     }
+
+
+def findings_with_rules(judged: Judged, corpus: Corpus, margin: float) -> dict[str, object]:
+    """Recall and false alarms of rules and classifier together.
+
+    The rules are no part of the training: whoever wrote them had seen these sources.
+    """
+    pack = load_pack()
+    told = np.array([_tells(corpus.rows[int(number)], pack) for number in judged.numbers])
+    both = replace(judged, margins=np.where(told, np.inf, judged.margins))
+    alone = replace(judged, margins=told.astype(np.float64))
+    return {
+        name: {
+            "false_alarms": round(float(np.mean(one.margins[one.labels == 0] > limit)), 5),
+            "macro_recall": one.macro(limit),
+            "recall": one.recall(limit),
+        }
+        for name, one, limit in (("rules alone", alone, 0.0), ("together", both, margin))
+    }
+
+
+def _tells(row: Row, pack: RulePack) -> bool:
+    kind = "user" if row.user else "document"
+    return screen(row.text, kind, pack, max_depth=DEPTH).worst >= Severity.MEDIUM
 
 
 def compared(judged: Judged, dev: Judged) -> Mapping[str, float]:
