@@ -61,14 +61,16 @@ def langchain(guard: Guard, brain: Copying, box: Outbox) -> str:
     model = BrainChatModel(brain=brain)
     agent = create_agent(model, [tool(box.read_mail), tool(box.send)])
     hauberk_langchain.protect(agent, guard)
-    return str(agent.invoke({"messages": [("user", "Forward it.")]})["messages"][-1].content)
+    ask: Any = {"messages": [("user", "Forward it.")]}
+    return str(agent.invoke(ask)["messages"][-1].content)
 
 
 def langchain_stream(guard: Guard, brain: Copying, box: Outbox) -> str:
     model = BrainChatModel(brain=brain)
     agent = create_agent(model, [tool(box.read_mail), tool(box.send)])
     hauberk_langchain.protect(agent, guard)
-    pieces: Any = agent.stream({"messages": [("user", "Forward it.")]}, stream_mode="messages")
+    ask: Any = {"messages": [("user", "Forward it.")]}
+    pieces: Any = agent.stream(ask, stream_mode="messages")
     return "".join(str(piece.content) for piece, _ in pieces if piece.type == "AIMessageChunk")
 
 
@@ -77,7 +79,7 @@ def llama_index(guard: Guard, brain: Copying, box: Outbox) -> str:
         tools: list[Any] = [FunctionTool.from_defaults(one) for one in (box.read_mail, box.send)]
         agent = FunctionAgent(tools=tools, llm=BrainLLM(brain=brain))
         hauberk_llama_index.protect(agent, guard)
-        handler = agent.run("Forward it.")
+        handler = agent.run(user_msg="Forward it.")
         pieces = [e.delta async for e in handler.stream_events() if isinstance(e, AgentStream)]
         answer = str(await handler)
         assert answer in "".join(pieces)

@@ -9,7 +9,6 @@ Rules:
 
 from __future__ import annotations
 
-import secrets
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -17,10 +16,7 @@ from threading import Lock
 
 from hauberk.events import Segment
 from hauberk.injection._joined import Joined, mark_of
-from hauberk.injection._leaks import CANARY_LETTERS
 from hauberk.injection._screen import Verdict
-
-_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 MAX_VERDICT_CHARS = 1_000_000
 """Characters of the texts whose verdicts one session remembers: a long conversation. The
@@ -58,8 +54,6 @@ class Memory:
         self._told: dict[str, dict[str, Verdict]] = {}
         self.prompts: dict[str, None] = {}
         """The developer's prompts, the latest last."""
-        self.canary = "".join(secrets.choice(_BASE32) for _ in range(CANARY_LETTERS))
-        """A word that is nowhere but in the developer's prompt, if the policy wants it there."""
         self._rests: dict[tuple[str, str], tuple[Verdict, str]] = {}
         self._approved: OrderedDict[str, None] = OrderedDict()
         self._quiet: list[Segment | None] = []

@@ -11,6 +11,9 @@ Rules:
 
 from __future__ import annotations
 
+import base64
+import hmac
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -66,6 +69,7 @@ class Outputs:
         self._leak = policy.prompt_leak
         self._how = policy.exfiltration
         self._neutral = policy.neutralise
+        self._key = secrets.token_bytes(32)
         self.links = LinkScreen(policy)
 
     @property
@@ -83,27 +87,32 @@ class Outputs:
         self.links.remember(segments, event, memory)
         if self._leak.action is not ScreenAction.OFF:
             for segment in segments:
-                if segment.kind == "developer" and segment.text not in memory.prompts:
+                if _is_prompt(segment) and segment.text not in memory.prompts:
                     memory.add_prompt(segment.text)
 
-    def with_canary(self, event: Event, decision: Decision, memory: Memory) -> Decision:
+    def with_canary(self, event: Event, decision: Decision) -> Decision:
         """A decision on a prompt, with a canary in the developer's words."""
         if not self._leak.canary or event.stage is not Stage.PROMPT or not decision.passes:
             return decision
         segments = list(decision.segments or event.segments)
-        at = next((n for n, one in enumerate(segments) if one.kind == "developer"), None)
+        at = next((n for n, one in enumerate(segments) if _is_prompt(one)), None)
         if at is None:
             return decision
-        line = _CANARY_LINE.format(memory.canary)
+        line = _CANARY_LINE.format(self._canary(event))
         segments[at] = segments[at].with_text(segments[at].text + line)
         return Decision.rewrite(segments=segments, findings=decision.findings)
+
+    def _canary(self, event: Event) -> str:
+        """The session's, which nobody can guess: the same at each turn, so that a cache still helps."""
+        made = hmac.digest(self._key, event.session.ident.encode("utf-8", "replace"), "sha256")
+        return base64.b32encode(made).decode().lower()[: leaks.CANARY_LETTERS]
 
     # --- answers ----------------------------------------------------------------------------
 
     def answer(self, event: Event, memory: Memory) -> Decision:
         """Judge one answer."""
         done = _Done()
-        secret = self._secret(memory)
+        secret = self._secret(event, memory)
         for index, segment in enumerate(event.segments):
             if segment.is_argument or not segment.text:
                 continue
@@ -122,7 +131,7 @@ class Outputs:
         # The prompt as it is sent may name links in another form: personal data in it is masked.
         self.links.remember(event.segments, event, memory)
         filters: list[StreamFilter] = []
-        secret = self._secret(memory)
+        secret = self._secret(event, memory)
         if secret is not None and self._leak.action in _TAKES_OUT:
             filters.append(leaks.LeakFilter(secret))
         if self._how.action in _TAKES_OUT:
@@ -130,10 +139,10 @@ class Outputs:
         filters += map(neutral.NeutralFilter, self._neutral)
         return _Chain(filters) if filters else None
 
-    def _secret(self, memory: Memory) -> leaks.Secret | None:
+    def _secret(self, event: Event, memory: Memory) -> leaks.Secret | None:
         if self._leak.action is ScreenAction.OFF or not memory.prompts:
             return None
-        canary = memory.canary if self._leak.canary else ""
+        canary = self._canary(event) if self._leak.canary else ""
         return leaks.secret_of(memory.prompts, quote=self._leak.quote, canary=canary)
 
     def _leaks(self, index: int, text: str, secret: leaks.Secret | None, done: _Done) -> None:
@@ -198,7 +207,7 @@ class Outputs:
             yield from self.links.private_in(event.arguments or {}, event)
 
     def _quotes(self, event: Event, memory: Memory) -> Iterator[Finding]:
-        secret = self._secret(memory)
+        secret = self._secret(event, memory)
         if secret is None:
             return
         for where, text in leaves(event.arguments or {}, where="arguments"):
@@ -213,6 +222,10 @@ class Outputs:
                     explanation="the call holds a part of the developer's prompt",
                     where=where,
                 )
+
+
+def _is_prompt(segment: Segment) -> bool:
+    return segment.kind == "developer" and bool(segment.text)
 
 
 def _worst(found: Iterable[Finding]) -> Severity:

@@ -200,7 +200,7 @@ class InjectionPlugin:
         decision = _PASS
         if found:
             decision = Actions(memory, self._again).decide(event, sorted(found, key=_by_place))
-        return self._outputs.with_canary(event, decision, memory)
+        return self._outputs.with_canary(event, decision)
 
     def _again(self, kind: str, text: str) -> Verdict:
         """What is found in what is left of a text. Bigger detectors are not asked again."""
