@@ -39,11 +39,18 @@ def lint_pack(path: Path) -> list[str]:
         for remark in _remarks(rule)
     ]
     first = len(pack.rules) - len(file.pack.rules)
-    raw = _ORDINARY.encode()
+    numbers = range(first, len(pack.rules))
+    raw, always = _ORDINARY.encode(), frozenset(pack.candidates(b""))
     remarks += [
         f"{path}: {pack.rules[n].id} finds something in a text of every day"
-        for n in range(first, len(pack.rules))
+        for n in numbers
         if pack.span(n, raw)
+    ]
+    remarks += [
+        f"{path}: {pack.rules[n].id} is tried on every text: give each way to match a word of three"
+        " letters or more"
+        for n in numbers
+        if n in always
     ]
     return remarks + [
         f"{path}: {problem}" for problem in check_examples(pack) if problem.rule in own

@@ -195,3 +195,5 @@ def test_lint_names_what_looks_unwise(tmp_path: Path) -> None:
     code, out = run("lint", path)
     assert code == 1
     assert "every day" in out
+    path.write_text(path.read_text().replace("meeting|open the vault", r"\b\w+ (?:or|it)\b"))
+    assert "tried on every text" in " ".join(run("lint", path)[1].split())
