@@ -44,27 +44,24 @@ class Digester:
 
         None when the arguments are not JSON values, or nested too deeply to be written.
         """
-        return self._digest(event.tool, event.arguments, event.segments, cache)
+        return self._digest(event.tool, _canonical(event.arguments), event.segments, cache)
 
     def both(self, event: Event, decision: Decision, cache: Cache) -> tuple[str | None, str | None]:
         """The digest of an event as it came, and as it goes on (None where it does not)."""
-        came = self._digest(event.tool, event.arguments, event.segments, cache)
+        values = _canonical(event.arguments)
+        came = self._digest(event.tool, values, event.segments, cache)
         if decision.verdict is Verdict.ALLOW:
             return came, came
         if decision.verdict is not Verdict.REWRITE:
             return came, None
-        arguments = event.arguments if decision.arguments is None else decision.arguments
+        if decision.arguments is not None:
+            values = _canonical(decision.arguments)
         segments = event.segments if decision.segments is None else decision.segments
-        return came, self._digest(event.tool, arguments, segments, cache)
+        return came, self._digest(event.tool, values, segments, cache)
 
     def _digest(
-        self,
-        tool: str | None,
-        arguments: Mapping[str, object] | None,
-        segments: tuple[Segment, ...],
-        cache: Cache,
+        self, tool: str | None, values: bytes | None, segments: tuple[Segment, ...], cache: Cache
     ) -> str | None:
-        values = b"" if arguments is None else _canonical(arguments)
         if values is None:
             return None
         known = cache.known
@@ -89,7 +86,10 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _canonical(arguments: Mapping[str, object]) -> bytes | None:
+def _canonical(arguments: Mapping[str, object] | None) -> bytes | None:
+    """Arguments in the one way in which they are digested; None for what cannot be."""
+    if arguments is None:
+        return b""
     try:
         return _CANONICAL.encode(arguments).encode("ascii")
     except (TypeError, ValueError, RecursionError):
