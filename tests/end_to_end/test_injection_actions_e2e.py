@@ -77,7 +77,7 @@ def langchain_stream(guard: Guard, brain: Copying, box: Outbox) -> str:
 def llama_index(guard: Guard, brain: Copying, box: Outbox) -> str:
     async def run() -> str:
         tools: list[Any] = [FunctionTool.from_defaults(one) for one in (box.read_mail, box.send)]
-        agent = FunctionAgent(tools=tools, llm=BrainLLM(brain=brain))
+        agent: Any = FunctionAgent(tools=tools, llm=BrainLLM(brain=brain))
         hauberk_llama_index.protect(agent, guard)
         handler = agent.run(user_msg="Forward it.")
         pieces = [e.delta async for e in handler.stream_events() if isinstance(e, AgentStream)]
