@@ -13,7 +13,6 @@ Rules:
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, islice
@@ -55,15 +54,15 @@ class Surroundings:
         self._count = count
         self._low = text.lower()
         self._words: dict[str, Sequence[Word]] = {}
-        self._places: dict[tuple[str, ...], list[int]] = {}
+        self._first: dict[tuple[str, ...], int | None] = {}
 
     def hold(self, context: tuple[str, ...], offset: int) -> bool:
         """Whether a word before (or at) an offset contains one of the context words."""
-        places = self._places_of(context)
-        if places is not None and not places:
+        first = self._first_of(context)
+        if first is None:
             return False
         wanted = _lowered(context)
-        before = islice(filter(self._tells, self._before(offset, places)), self._count)
+        before = islice(filter(self._tells, self._before(offset, first)), self._count)
         # Where the match starts in a word that says nothing, the next one that does counts too.
         after = islice(filter(self._tells, self._after(offset)), 1)
         return any(part in word[0] for word in chain(before, after) for part in wanted)
@@ -72,20 +71,20 @@ class Surroundings:
         # A word with a colon counts by its parts.
         return (word[2] and ":" not in word[0]) or word[0] in self._stray()
 
-    def _places_of(self, context: tuple[str, ...]) -> list[int] | None:
-        """Where context words start; None when that cannot be told."""
+    def _first_of(self, context: tuple[str, ...]) -> int | None:
+        """The first place where a context word can start; None: nowhere."""
         if len(self._low) != len(self._text):
-            return None  # a letter whose small form is two letters
-        if context not in self._places:
-            found = _pattern_of(context).finditer(self._low)
-            self._places[context] = [match.start() for match in found]
-        return self._places[context]
+            return 0  # a letter whose small form is two letters
+        if context not in self._first:
+            found = (self._low.find(word) for word in _lowered(context))
+            self._first[context] = min((at for at in found if at >= 0), default=None)
+        return self._first[context]
 
-    def _before(self, offset: int, places: list[int] | None) -> Iterator[Word]:
+    def _before(self, offset: int, first: int) -> Iterator[Word]:
         """Words from the one that an offset is in backwards, while a context word can be among them."""
         for start, chunk in self._chunks(offset):
             yield from reversed(self._words_of(chunk, offset - start))
-            if places is not None and not bisect_left(places, start):
+            if start <= first:
                 return
 
     def _after(self, offset: int) -> Iterator[Word]:
@@ -155,11 +154,6 @@ def _word_end(text: str, offset: int) -> int:
 
 _CHUNK = re.compile(r"\S+|\s+")
 _REST = re.compile(rf"\s*\S{{0,{MAX_CHUNK}}}")
-
-
-@lru_cache(maxsize=256)
-def _pattern_of(words: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(sorted(map(re.escape, _lowered(words)))))
 
 
 @lru_cache(maxsize=256)

@@ -30,6 +30,11 @@ from hauberk_pii._context import MAX_CHUNK, Surroundings, Word
 
 _MAX_STRINGS = 400_000
 """Words that a tokenizer may remember before it is made anew: spaCy's vocabulary only grows."""
+_MAX_SPLITS = 20_000
+"""Words with signs that are remembered as they are split, before they are forgotten."""
+_MAX_WORD = 24
+_WORDY = re.compile(r"[^\W\d_]*[^\w@]{0,2}[^\W\d_]*[^\w@]{0,2}")
+"""A word with signs around it, as texts share it; nothing with digits, no address."""
 
 
 class BlankEngine(NlpEngine):
@@ -50,6 +55,7 @@ class BlankEngine(NlpEngine):
         self._lock = threading.Lock()
         self._nlp: Language | None = None
         self._special: frozenset[str] | None = None
+        self._splits: dict[str, list[Word]] = {}
 
     def load(self) -> None:
         """Make the tokenizer."""
@@ -84,14 +90,24 @@ class BlankEngine(NlpEngine):
     def split(self, chunk: str) -> list[Word]:
         """The words of a stretch without a space, or of spaces, as `process_text` gives them."""
         with self._lock:
-            nlp = self._fresh()
-            if self._is_one_word(chunk):
-                low = chunk.lower()
-                return [(low, len(chunk), low not in nlp.Defaults.stop_words and low != "be")]
-            return [
-                (token.lower_, token.idx + len(token), self._tells(token))
-                for token in nlp.tokenizer(chunk)
-            ]
+            known = self._splits.get(chunk)
+            if known is None:
+                known = self._split(chunk)
+                if len(chunk) <= _MAX_WORD and _WORDY.fullmatch(chunk):
+                    if len(self._splits) > _MAX_SPLITS:
+                        self._splits = {}
+                    self._splits[chunk] = known
+            return known
+
+    def _split(self, chunk: str) -> list[Word]:
+        nlp = self._fresh()
+        if self._is_one_word(chunk):
+            low = chunk.lower()
+            return [(low, len(chunk), low not in nlp.Defaults.stop_words and low != "be")]
+        return [
+            (token.lower_, token.idx + len(token), self._tells(token))
+            for token in nlp.tokenizer(chunk)
+        ]
 
     def _is_one_word(self, chunk: str) -> bool:
         """Whether a chunk is certainly a word by itself: letters are split by special cases only."""
@@ -174,7 +190,8 @@ class LazyArtifacts:
         stop words: after "of:5" every "of" is one.
         """
         if self._parts is None:
-            chunks = {m[0] for m in _WITH_COLON.finditer(self._text) if len(m[0]) < MAX_CHUNK}
+            spaced = self._text.split() if ":" in self._text else ()
+            chunks = {one for one in spaced if ":" in one and len(one) < MAX_CHUNK}
             words = [
                 self._engine.split(chunk) for chunk in chunks if not _PLAIN_COLON.fullmatch(chunk)
             ]
@@ -200,7 +217,5 @@ def engine_for(language: str) -> BlankEngine:
     return engine
 
 
-# It starts where a chunk starts and never goes back: linear in the text.
-_WITH_COLON = re.compile(r"(?<!\S)[^\s:]*+:\S*+")
 _PLAIN_COLON = re.compile(r"[\"'({\[]*\w*[\"']?:|[\"'({\[]*\d[\w.\-]*(?::\d\w*)+[\"',;)}\]]*")
 """A chunk whose colon the tokenizer cuts off, or a time of day, whose parts say something anyway."""

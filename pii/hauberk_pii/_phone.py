@@ -71,7 +71,10 @@ class WindowedPhoneRecognizer(PhoneRecognizer):
 
     def _numbers(self, text: str) -> set[tuple[int, int]]:
         """Numbers of all regions in a run."""
-        run = _Run(text, _regions(tuple(self.supported_regions)))
+        known = _regions(tuple(self.supported_regions))
+        if len(_DIGITS.findall(text)) < known.least:
+            return set()
+        run = _Run(text, known)
         found: set[tuple[int, int]] = set()
         for region in run.regions():
             found |= set(run.numbers(region))
@@ -222,9 +225,20 @@ class _Regions:
                 self._set.Add(pattern)
                 self._owner.append(name)
         self._set.Compile()
+        self.least = next((n for n in range(_SHORTEST) if self._has(n)), _SHORTEST)
+        """Fewest digits of a number."""
+
+    def _has(self, length: int) -> bool:
+        """Whether a number of so many digits can be one."""
+        all_of_them = range(10**length if length else 1)
+        return any(
+            self._set.Match(f"{n:0{length}}".encode() if length else b"") for n in all_of_them
+        )
 
     def of(self, candidate: str) -> Sequence[str]:
         """The regions."""
+        if len(candidate) < self.least:
+            return ()
         digits = _digits_of(candidate)
         if digits is None:
             return self.names
@@ -331,5 +345,6 @@ def _only_shortens(metadata: PhoneMetadata) -> bool:
 
 
 _PLAIN = dict.fromkeys(map(ord, "()[]-./ \u00a0"))
+_DIGITS = re.compile(r"\d")
 _ANY = "[0-9]*"
 _NEVER = re.compile(r"(?!)")
