@@ -5,7 +5,7 @@
 A line of a file is as for `injection_quality.py`. Every attack that is found whole is cut in two to four,
 between words or anywhere, and comes as so many texts of one session; with names (`a = "..."`, `do a + b`);
 and with numbers, in another order. `alone` is what is found in the parts by themselves. Benign texts of
-one kind of origin follow each other, six in a session: `more alarms` are those that reading them together
+one kind of origin follow each other, six in a session, or are the chunks of one: `more alarms` are those that reading them together
 adds. Times are of the processor, for the 2nd to 11th and for the 190th to 200th text of a session.
 """
 
@@ -28,7 +28,7 @@ from hauberk.events import Event, Stage
 from hauberk.injection import InjectionPlugin
 from hauberk.policy import InjectionPolicy
 
-SHORT, CHUNK, IN_SESSION = 150, 500, 6
+SHORT, CHUNK, IN_SESSION, SESSIONS = 150, 500, 6, 250
 _rnd = random.Random(3)  # noqa: S311 - cuts, not keys
 
 Cut = Callable[[str], Sequence[str]]
@@ -111,22 +111,30 @@ def false_alarms(rows: Sequence[Row]) -> list[dict[str, object]]:
     for origin in ("user", "tool", "document"):
         texts = [row.text for row in rows if not row.attack and row.origin == origin]
         _rnd.shuffle(texts)
-        chunks = [t[at : at + CHUNK] for t in texts for at in range(0, min(len(t), 2000), CHUNK)]
-        for name, chosen in (
-            ("whole", texts),
-            ("short", [t[:SHORT] for t in texts]),
-            ("chunks", chunks),
-        ):
-            groups = [chosen[at : at + IN_SESSION] for at in range(0, len(chosen), IN_SESSION)][
-                :250
-            ]
+        for name, groups in _sessions(texts).items():
             count = sum(map(len, groups))
             before = sum(alarms(alone, group, origin) for group in groups)
             after = sum(alarms(joined, group, origin) for group in groups)
-            if count:
-                shares = {"alarms": before / count, "more alarms": (after - before) / count}
-                result.append({"origin": origin, "texts": f"{count} {name}", **shares})
+            shares = {"alarms": before / count, "more alarms": (after - before) / count}
+            result.append({"origin": origin, "texts": f"{count} {name}", **shares})
     return result
+
+
+def _sessions(texts: Sequence[str]) -> dict[str, list[Sequence[str]]]:
+    """Texts that follow each other: whole, their beginnings, one text's chunks in and out of order."""
+    chunks = [[t[at : at + CHUNK] for at in range(0, min(len(t), 3000), CHUNK)] for t in texts]
+    long = [some for some in chunks if len(some) > 2]  # noqa: PLR2004 - out of order
+    return {
+        "whole": _in_groups(texts),
+        "short": _in_groups([text[:SHORT] for text in texts]),
+        "chunks": list(long[:SESSIONS]),
+        "chunks, out of order": [_rnd.sample(some, len(some)) for some in long[:SESSIONS]],
+    }
+
+
+def _in_groups(texts: Sequence[str]) -> list[Sequence[str]]:
+    groups = [texts[at : at + IN_SESSION] for at in range(0, len(texts), IN_SESSION)]
+    return groups[:SESSIONS]
 
 
 def cost(rows: Sequence[Row]) -> list[dict[str, object]]:

@@ -6,11 +6,13 @@ Rules:
 * A text is read after those before it, once with a blank at the seam, and once without where a word may
   be cut there. Of what is found, only what lies across two texts or more counts: the rest was seen.
 * Pieces with names or numbers are put together as the texts say (`_assembled`), in one text too.
+* Chunks of a document come in any order: where one ends and another begins within a sentence, these two
+  are read together too.
 * A history that comes again with each prompt is not read again. What is said again is.
 * Texts that were withheld are not kept: the model does not read them.
 
-It does not promise to find an attack whose parts stand in texts farther apart than what is kept, that
-come in another order without a number, or with other words between them.
+It does not promise to find an attack whose parts are farther apart than what is kept, have other words
+between them, or come in another order (chunks of documents, and pieces with numbers, may).
 """
 
 from __future__ import annotations
@@ -48,8 +50,17 @@ attacks, cut in two to four, it costs one in a hundred."""
 MAX_WHOLE = 8000
 """Characters of a new text in which pieces are looked for that are to be put together."""
 
+ANY_ORDER = frozenset(("document", "memory"))
+"""Kinds of origin whose texts come in the order of a search, and not of their writer."""
+
+MAX_CHUNKS = 5
+"""Chunks before a new one that it may belong to, on either side."""
+
 MAX_KNOWN = 10_000
 """Texts of one session that are known as history. What is older may be read once more."""
+
+_GOES_ON = (",", ";", "-", "(")
+"""What a sentence does not end with."""
 
 _RUN = re.compile(r"[A-Za-z0-9+/=_%\\-]{16,}\Z")
 """An encoded run that may go on in the next text."""
@@ -69,6 +80,28 @@ class _Kept:
     text: str = field(repr=False)
     at: int = 0
     """Where in the whole text the kept part begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """The ends of a text."""
+
+    mark: int
+    head: str = field(repr=False)
+    tail: str = field(repr=False)
+    size: int
+
+    @classmethod
+    def of(cls, mark: int, text: str) -> _Chunk:
+        return cls(mark, text[:CUT], text[-CUT:], len(text))
+
+    def before(self, other: _Chunk, newest: _Chunk) -> Join | None:
+        """Both, if the one may go on in the other."""
+        ends, begins = self.tail.rstrip()[-1:], other.head.lstrip()[:1]
+        if not (ends.isalnum() or ends in _GOES_ON) or not begins.isalnum() or begins.isupper():
+            return None
+        tail = _Kept(self.mark, self.tail, self.size - len(self.tail))
+        return _laid((tail, _Kept(other.mark, other.head)), newest.mark, newest.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +187,7 @@ class Joined:
     def __init__(self) -> None:
         self._lock = Lock()
         self._kept: dict[str, deque[_Kept]] = {}
+        self._chunks: dict[str, deque[_Chunk]] = {}
         self._history = _History()
 
     def fresh(
@@ -179,6 +213,10 @@ class Joined:
             kept = self._kept.setdefault(kind, deque(maxlen=MAX_TEXTS))
             mark = mark_of(kind, text)
             joins = list(_joins(kept, mark, text))
+            if kind in ANY_ORDER:
+                chunks = self._chunks.setdefault(kind, deque(maxlen=MAX_CHUNKS))
+                joins += _loose(chunks, new := _Chunk.of(mark, text))
+                chunks.append(new)
             kept.append(_Kept(mark, text[-TAIL:], max(0, len(text) - TAIL)))
             while sum(len(one.text) for one in kept) - len(kept[0].text) >= TAIL:
                 kept.popleft()
@@ -187,8 +225,9 @@ class Joined:
     def forget(self, kind: str, marks: Collection[int]) -> None:
         """These texts are withheld from the model."""
         with self._lock:
-            kept = self._kept.get(kind, ())
-            self._kept[kind] = deque((k for k in kept if k.mark not in marks), maxlen=MAX_TEXTS)
+            kept, chunks = self._kept.get(kind, ()), self._chunks.get(kind, ())
+            self._kept[kind] = deque((k for k in kept if k.mark not in marks), MAX_TEXTS)
+            self._chunks[kind] = deque((c for c in chunks if c.mark not in marks), MAX_CHUNKS)
 
 
 class _History:
@@ -254,12 +293,21 @@ def _forget_oldest(known: dict[Key, Any]) -> None:
 def _joins(kept: Sequence[_Kept], mark: int, text: str) -> Iterator[Join]:
     new = _Kept(mark, text[:HEAD])
     if kept:
-        yield _laid((*_tail(kept, TAIL), new), len(text))
+        yield _laid((*_tail(kept, TAIL), new), mark, len(text))
         if _may_cut_a_word(kept[-1].text, text):
             near = (*_tail(kept, CUT), _Kept(mark, text[:CUT]))
-            yield _laid(near, len(text), glue=True)
-    whole = _laid((*_tail(kept, TAIL), _Kept(mark, text[:MAX_WHOLE])), len(text), line=True)
-    yield from _puzzles(whole)
+            yield _laid(near, mark, len(text), glue=True)
+    new = _Kept(mark, text[:MAX_WHOLE])
+    yield from _puzzles(_laid((*_tail(kept, TAIL), new), mark, len(text), line=True))
+
+
+def _loose(chunks: Sequence[_Chunk], new: _Chunk) -> Iterator[Join]:
+    for number, chunk in enumerate(chunks):
+        # The last one was read before the new one anyway.
+        pairs = ((new, chunk),) if number == len(chunks) - 1 else ((chunk, new), (new, chunk))
+        for one, two in pairs:
+            if (join := one.before(two, new)) is not None:
+                yield join
 
 
 def _may_cut_a_word(before: str, after: str) -> bool:
@@ -280,7 +328,9 @@ def _tail(kept: Sequence[_Kept], most: int) -> tuple[_Kept, ...]:
     return tuple(reversed(tail))
 
 
-def _laid(texts: Sequence[_Kept], size: int, *, glue: bool = False, line: bool = False) -> Join:
+def _laid(
+    texts: Sequence[_Kept], newest: int, size: int, *, glue: bool = False, line: bool = False
+) -> Join:
     """Texts one after the other. `glue`: nothing at the last seam; `line`: each begins a line."""
     parts: list[str] = []
     places: list[_Place] = []
@@ -295,7 +345,7 @@ def _laid(texts: Sequence[_Kept], size: int, *, glue: bool = False, line: bool =
         places.append(_Place(at, at + len(one.text), one.mark, one.at))
         parts.append(one.text)
         at += len(one.text)
-    return Join("".join(parts), texts[-1].mark, tuple(places), size)
+    return Join("".join(parts), newest, tuple(places), size)
 
 
 def _goes_on(before: str, after: str) -> bool:

@@ -6,7 +6,7 @@ import base64
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count, pairwise
+from itertools import count, pairwise, permutations
 
 import pytest
 from hypothesis import given
@@ -120,6 +120,18 @@ def test_chunks_of_one_document_are_read_across_their_seam(
     assert all("Returns are free" in s.text or "returns are free" in s.text or "9 to 17" in s.text
                for s in decision.segments)  # fmt: skip
     assert not any("Ignore all" in s.text or "ious instr" in s.text for s in decision.segments)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_chunks_are_put_together_in_whatever_order_they_are_found(
+    plugin: InjectionPlugin, order: Sequence[int]
+) -> None:
+    text = "our returns are free. " * 20 + ATTACK + " opening hours are 9 to 17." * 20
+    first, second = text.index("previous"), text.index("hours")
+    chunks = [text[:first], text[first:second], text[second:]]
+    segments = tuple(Segment.from_document(f"faq#{n}", chunks[n]) for n in order)
+    decision = plugin.inspect(Event(stage=Stage.RETRIEVAL, segments=segments))
+    assert {order.index(0), order.index(1)} <= {found.segment for found in decision.findings}
 
 
 @pytest.mark.parametrize("number", [2, 3, 4])
