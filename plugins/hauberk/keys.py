@@ -136,6 +136,10 @@ class KeyRing:
                 remedy="Restore the store from a backup.",
             ) from None
 
+    def can_open(self, sealed: bytes) -> bool:
+        """Whether the key that it was sealed with is in this ring."""
+        return sealed[:_ID] in self._by_id
+
     def is_current(self, sealed: bytes) -> bool:
         """Whether it was sealed with the first key."""
         return sealed[:_ID] == _ident(self._keys[0])

@@ -42,7 +42,7 @@ def erase(subject: Subject, *, policy: PolicyFile, as_json: AsJson = False) -> N
 
 
 def rotate(*, policy: PolicyFile, as_json: AsJson = False) -> None:
-    """Seal all values with the newest key. Keep an older key while its sessions live."""
+    """Seal everything with the newest key. In Redis, keep an older key while its sessions live."""
     with _store(policy) as store:
         _tell("sealed anew", store.rotate(), as_json=as_json)
 

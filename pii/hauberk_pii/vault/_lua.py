@@ -13,7 +13,7 @@ redis.call('HSETNX', KEYS[1], 'label', ARGV[1])
 if redis.call('HGET', KEYS[1], 'label') == ARGV[1] then
   redis.call('HSETNX', KEYS[1], 'bond', ARGV[2])
 end
-return redis.call('HMGET', KEYS[1], 'label', 'bond')
+return redis.call('HMGET', KEYS[1], 'label', 'bond', 'owner')
 """
 
 NAMES = """

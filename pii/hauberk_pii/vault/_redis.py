@@ -14,19 +14,18 @@ All keys of one session carry the same hash tag, so a cluster keeps them togethe
 from __future__ import annotations
 
 import re
-import secrets
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from hauberk import MissingExtraError, Session, StoreError, TamperedError
+from hauberk import MissingExtraError, Session, StoreError
 from hauberk.keys import KeyRing
 from hauberk_pii.vault._base import Held, Value, VaultFullError
 from hauberk_pii.vault._lua import FORGET, NAMES, OPEN
-from hauberk_pii.vault._seal import Clock, Keeping, Sealer
+from hauberk_pii.vault._redis_session import RedisVault, hex_of, lost, text_of
+from hauberk_pii.vault._seal import Clock, Keeping, Owner, Sealer, keys_missing
 
-_LABEL = 16
 _TIMEOUT_S = 5.0
 
 
@@ -98,7 +97,8 @@ class RedisVaults:
         """Forget a person in every session.
 
         Raises:
-            StoreError: Redis cannot be reached.
+            StoreError: Redis cannot be reached; or there are sessions of which only a key that is not
+                at hand tells whose they are: all others were looked at.
         """
         marks = self.sealer.values(subject)
         with self.failing():
@@ -108,21 +108,24 @@ class RedisVaults:
             gone += sum(self._forget(scope, marks) for scope in parts)
             for mark in marks:
                 self.redis.delete(self._index("value", mark))
+            self._check_owners(f"{gone} values were erased")
         return gone
 
     def export(self, subject: str) -> list[Held]:
         """What is held about a person.
 
         Raises:
-            StoreError: Redis cannot be reached.
+            StoreError: Redis cannot be reached; or there are sessions of which only a key that is not
+                at hand tells whose they are.
             TamperedError: A value was changed by somebody else.
         """
         marks = self.sealer.values(subject)
         with self.failing():
+            self._check_owners("nothing was exported")
             whole = self._members("user", self.sealer.users(subject))
             held = [one for scope in sorted(whole) for one in self._all(scope)]
             for scope in sorted(self._members("value", marks) - whole):
-                names = set(self.redis.hmget(self.places(scope)[1], [_hex(m) for m in marks]))
+                names = set(self.redis.hmget(self.places(scope)[1], [hex_of(m) for m in marks]))
                 held += [one for one in self._all(scope) if one.pseudonym.encode() in names]
         return held
 
@@ -138,7 +141,8 @@ class RedisVaults:
     def rotate(self) -> int:
         """Seal everything with the first key of the ring: how many values were sealed anew.
 
-        Keep an old key for as long as its sessions live: what a session is known by needs its name.
+        Users are known by the new key then. Keep an old one for as long as its sessions go on: under
+        which name a session lies in Redis cannot be changed.
 
         Raises:
             StoreError: Redis cannot be reached, or a value needs a key that is not at hand.
@@ -166,6 +170,20 @@ class RedisVaults:
                 pipe.sadd(self._index(kind, mark), scope)
         pipe.execute()
 
+    def own(self, scope: str, label: bytes, owner: Owner) -> None:
+        """Write down whose a vault is, under the first key."""
+        if owner.user:
+            self.remember(scope, self.sealer.users(owner.user)[:1], ())
+        bond = self.sealer.bonds(owner.session(), label)[0].hex()
+        sealed = self.sealer.sealed_owner(label, owner)
+        self.redis.hset(self.places(scope)[0], mapping={"bond": bond, "owner": sealed})
+
+    def _check_owners(self, so_far: str) -> None:
+        owners = [self.redis.hget(self.places(scope)[0], "owner") for scope in self._scopes()]
+        missing = sum(one is not None and not self.sealer.keys.can_open(one) for one in owners)
+        if missing:
+            raise keys_missing(missing, so_far, store="redis vault")
+
     @contextmanager
     def failing(self) -> Generator[None]:
         """Whatever Redis says is an error of the store; of a foreign message only the class is told.
@@ -182,7 +200,7 @@ class RedisVaults:
             if code == "HAUBERK-FULL":
                 raise VaultFullError(self.keeping.max_values) from None
             if code == "HAUBERK-LOST":
-                raise _lost() from None
+                raise lost() from None
             raise StoreError(
                 f"Redis failed ({type(error).__name__})",
                 store="redis vault",
@@ -193,31 +211,35 @@ class RedisVaults:
         # A prefix may hold what Redis reads as a pattern.
         exact = re.sub(r"([\[\]*?\\])", r"\\\1", self.places("SCOPE")[0])
         keys = self.redis.scan_iter(exact.replace("SCOPE", "*"))
-        return [_text(key).rpartition("{")[2].partition("}")[0] for key in keys]
+        return [text_of(key).rpartition("{")[2].partition("}")[0] for key in keys]
 
     def _purged(self, scope: str) -> int:
         places, now = self.places(scope), self.clock()
         lapsed = int(self.redis.zcount(places[4], "-inf", now))
         label = self.redis.hget(places[0], "label")
         if lapsed and label is not None:
-            self.names_script(keys=places, args=[_text(label), now, self.keeping.max_values])
+            self.names_script(keys=places, args=[text_of(label), now, self.keeping.max_values])
         return lapsed
 
     def _rotated(self, scope: str) -> int:
         meta, names, values, kinds, _ = self.places(scope)
         label, types = self.redis.hget(meta, "label"), self.redis.hgetall(kinds)
+        owner = self.redis.hget(meta, "owner")
+        if owner is not None and not self.sealer.keys.is_current(owner):
+            at = bytes.fromhex(text_of(label))
+            self.own(scope, at, self.sealer.opened_owner(at, owner))
         old = [
             (name, sealed)
             for name, sealed in self.redis.hgetall(values).items()
             if not self.sealer.keys.is_current(sealed) and name in types
         ]
         for name, sealed in old:
-            kind, at = _text(types[name]), bytes.fromhex(_text(label))
-            text = self.sealer.open(at, _text(name), kind, sealed)
+            kind, at = text_of(types[name]), bytes.fromhex(text_of(label))
+            text = self.sealer.open(at, text_of(name), kind, sealed)
             mark, was = self.sealer.values(text)[0].hex(), types[b"m" + name]
             self.remember(scope, (), [bytes.fromhex(mark)])
             pipe = self.redis.pipeline(transaction=True)
-            pipe.hset(values, name, self.sealer.seal(at, _text(name), Value(kind, text)))
+            pipe.hset(values, name, self.sealer.seal(at, text_of(name), Value(kind, text)))
             pipe.hset(names, mark, name)
             pipe.hset(kinds, b"m" + name, mark)
             pipe.hdel(names, was)
@@ -225,7 +247,7 @@ class RedisVaults:
         return len(old)
 
     def _forget(self, scope: str, marks: Sequence[bytes]) -> int:
-        return int(self._forget_script(keys=self.places(scope), args=[_hex(m) for m in marks]))
+        return int(self._forget_script(keys=self.places(scope), args=[hex_of(m) for m in marks]))
 
     def _members(self, kind: str, marks: Sequence[bytes]) -> set[str]:
         found: set[str] = set()
@@ -243,11 +265,11 @@ class RedisVaults:
         now = self.clock()
         return [
             Held(
-                session=_text(label),
-                pseudonym=_text(name),
-                type=_text(types[name]),
+                session=text_of(label),
+                pseudonym=text_of(name),
+                type=text_of(types[name]),
                 text=self.sealer.open(
-                    bytes.fromhex(_text(label)), _text(name), _text(types[name]), sealed
+                    bytes.fromhex(text_of(label)), text_of(name), text_of(types[name]), sealed
                 ),
                 expires=until.get(name),
             )
@@ -257,143 +279,3 @@ class RedisVaults:
 
     def _index(self, kind: str, mark: bytes) -> str:
         return f"{self.prefix}:{kind}:{mark.hex()}"
-
-
-class RedisVault:
-    """One session's vault in Redis."""
-
-    def __init__(self, store: RedisVaults, session: Session) -> None:
-        self._store = store
-        self._session = session
-        self._at: tuple[str, bytes] | None = None
-
-    def __repr__(self) -> str:
-        return f"RedisVault({self._store!r})"
-
-    def issue(self, values: Sequence[Value]) -> list[str]:
-        """The pseudonyms of some values; new ones for values not yet known."""
-        if not values:
-            return []
-        store, marks = self._store, [self._store.sealer.values(value.text) for value in values]
-        with store.failing():
-            scope, label = self._opened()
-            found = store.names_script(
-                keys=store.places(scope), args=[*self._head(label), *self._asked(values, marks)]
-            )
-            names = [_text(raw) for raw in found[::3]]
-            self._store_new(scope, label, values, marks, found)
-        return names
-
-    def lookup(self, pseudonyms: Iterable[str]) -> Mapping[str, str]:
-        """The texts behind those pseudonyms that were issued here."""
-        names = list(dict.fromkeys(name for name in pseudonyms if name))
-        if not names:
-            return {}
-        store = self._store
-        with store.failing():
-            scope, label = self._opened()
-            _, _, values, kinds, ends = store.places(scope)
-            pipe = store.redis.pipeline(transaction=True)
-            pipe.hget(store.places(scope)[0], "label")
-            pipe.hmget(values, names)
-            pipe.hmget(kinds, names)
-            pipe.zmscore(ends, names)
-            now_label, sealed, types, until = pipe.execute()
-        self._same(label, now_label)
-        now = store.clock()
-        return {
-            name: store.sealer.open(label, name, _text(kind), value)
-            for name, value, kind, end in zip(names, sealed, types, until, strict=True)
-            if value is not None and kind is not None and (end is None or end > now)
-        }
-
-    def knows(self, text: str) -> bool:
-        """Whether a text is one of the values."""
-        with self._store.failing():
-            scope, _ = self._opened()
-            marks = [mark.hex() for mark in self._store.sealer.values(text)]
-            return any(self._store.redis.hmget(self._store.places(scope)[1], marks))
-
-    def secret(self, purpose: str) -> bytes:
-        """32 bytes of this session's own, under today's key."""
-        return self._store.sealer.secret(self._session, purpose)
-
-    def _head(self, label: bytes) -> list[Any]:
-        return [label.hex(), self._store.clock(), self._store.keeping.max_values]
-
-    def _asked(self, values: Sequence[Value], marks: Sequence[list[bytes]]) -> list[Any]:
-        now, asked = self._store.clock(), list[Any]()
-        for value, several in zip(values, marks, strict=True):
-            keeps = self._store.keeping.seconds(value.type)
-            ends = "" if keeps is None else now + keeps
-            asked += [value.type, ends, len(several), *map(_hex, several)]
-        return asked
-
-    def _store_new(
-        self,
-        scope: str,
-        label: bytes,
-        values: Sequence[Value],
-        marks: Sequence[list[bytes]],
-        found: Sequence[Any],
-    ) -> None:
-        """Seal what has a pseudonym and no value yet (ours, or of somebody who died in between)."""
-        new = {
-            _text(name): (Value(_text(kind), value.text), several)
-            for value, several, name, has, kind in zip(
-                values, marks, found[::3], found[1::3], found[2::3], strict=True
-            )
-            if not int(has)
-        }
-        if not new:
-            return
-        users = self._store.sealer.users(self._session.user) if self._session.user else []
-        # The index first: a value that cannot be found again could not be erased.
-        self._store.remember(scope, users[:1], [several[0] for _, several in new.values()])
-        sealed = {
-            name: self._store.sealer.seal(label, name, value) for name, (value, _) in new.items()
-        }
-        self._store.redis.hset(self._store.places(scope)[2], mapping=sealed)
-
-    def _opened(self) -> tuple[str, bytes]:
-        """Mark of the session and the random name of its vault."""
-        if self._at is None:
-            sealer = self._store.sealer
-            scopes = [scope.hex() for scope in sealer.scopes(self._session)]
-            scope = next(
-                (s for s in scopes if self._store.redis.exists(self._store.places(s)[0])), scopes[0]
-            )
-            fresh = secrets.token_bytes(_LABEL)
-            bond = sealer.bonds(self._session, fresh)[0]
-            raw, has = self._store.open_script(
-                keys=self._store.places(scope)[:1], args=[fresh.hex(), bond.hex()]
-            )
-            label = bytes.fromhex(_text(raw))
-            if _text(has) not in {one.hex() for one in sealer.bonds(self._session, label)}:
-                raise TamperedError(
-                    "a session was given the vault of another one",
-                    store="redis vault",
-                    remedy="Restore Redis from a backup.",
-                )
-            self._at = scope, label
-        return self._at
-
-    def _same(self, label: bytes, found: bytes | None) -> None:
-        if found is None or _text(found) != label.hex():
-            raise _lost()
-
-
-def _lost() -> StoreError:
-    return StoreError(
-        "Redis lost this session's values",
-        store="redis vault",
-        remedy="Open a new session, and let Redis keep its data (appendonly yes).",
-    )
-
-
-def _hex(mark: bytes) -> str:
-    return mark.hex()
-
-
-def _text(raw: Any) -> str:
-    return raw.decode() if isinstance(raw, bytes) else str(raw)

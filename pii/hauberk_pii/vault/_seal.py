@@ -4,15 +4,17 @@ Rules:
 * A value is sealed for its place: vault, pseudonym and type. Put elsewhere, it does not open.
 * A vault belongs to one session, and says so by a keyed digest: given to another session, it does
   not open.
-* A session, a user and a value are known to the store by keyed digests only.
+* A session, a user and a value are known to the store by keyed digests, and sealed beside them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from hauberk import Session
+from hauberk import Session, StoreError
 from hauberk.keys import KeyRing
 from hauberk_pii.vault._base import Value
 
@@ -35,6 +37,33 @@ class Keeping:
     def shortest_s(self) -> float | None:
         """The shortest of these times."""
         return min(self.ttl_s.values()) if self.ttl_s else None
+
+
+class Owner(NamedTuple):
+    """Whose a vault is: a session's, and its user's."""
+
+    tenant: str | None
+    ident: str
+    user: str | None
+
+    @classmethod
+    def of(cls, session: Session, known: Owner | None = None) -> Owner:
+        """Of a session; a user that is known stays where the session names none."""
+        user = session.user or (known.user if known else None)
+        return cls(session.tenant, session.ident, user)
+
+    def session(self) -> Session:
+        """A session of this owner."""
+        return Session(ident=self.ident, tenant=self.tenant, user=self.user)
+
+
+def keys_missing(sessions: int, so_far: str, *, store: str) -> StoreError:
+    """The error for sessions of which nobody can tell whose they are."""
+    return StoreError(
+        f"{sessions} sessions are known under keys that are not at hand ({so_far})",
+        store=store,
+        remedy="Add these keys behind the others, run `hauberk pii rotate`, and try again.",
+    )
 
 
 class Sealer:
@@ -68,6 +97,21 @@ class Sealer:
     def seal(self, vault: bytes, name: str, value: Value) -> bytes:
         """A value for its place."""
         return self.keys.seal(_bytes(value.text), about=_place(vault, name, value.type))
+
+    def sealed_owner(self, vault: bytes, owner: Owner) -> bytes:
+        """Whose a vault is, for the store: so that marks can be made anew under another key."""
+        raw = json.dumps(owner).encode()
+        return self.keys.seal(raw, about=_joined(b"owner", vault.hex()))
+
+    def opened_owner(self, vault: bytes, sealed: bytes) -> Owner:
+        """Whose a vault is.
+
+        Raises:
+            StoreError: Its key is not at hand.
+            TamperedError: It was changed or moved.
+        """
+        raw = self.keys.open(sealed, about=_joined(b"owner", vault.hex()))
+        return Owner(*json.loads(raw))
 
     def open(self, vault: bytes, name: str, kind: str, sealed: bytes) -> str:
         """The text that was sealed for this place.

@@ -152,14 +152,38 @@ def test_keys_are_changed_without_losing_a_session(make: Make) -> None:
     assert both.erase(ADA.text) == 1
 
 
-def test_a_session_that_was_opened_since_no_longer_needs_the_old_key(make_sqlite: Make) -> None:
+def test_a_session_goes_on_without_the_old_key_once_it_was_rotated(make_sqlite: Make) -> None:
     make_sqlite(keys=[KEY]).vault(session()).issue([ADA])
-    both = make_sqlite(keys=[OTHER, KEY])
-    both.rotate()
-    both.vault(session()).issue([ADA])
+    make_sqlite(keys=[OTHER, KEY]).rotate()
     new = make_sqlite(keys=[OTHER])
     assert new.vault(session()).issue([ADA]) == ["<PERSON_1>"]
     assert new.erase("ada") == 1
+
+
+def test_a_persons_rights_outlive_a_key(make: Make) -> None:
+    """Once everything was sealed anew, the old key is not needed to find what is a person's."""
+    make(keys=[KEY]).vault(session()).issue([ADA, MAIL])
+    make(keys=[OTHER, KEY]).rotate()
+    new = make(keys=[OTHER])
+    assert sorted(held.text for held in new.export("ada")) == [ADA.text, MAIL.text]
+    assert (new.erase("ada"), new.export("ada")) == (2, [])
+
+
+def test_a_key_that_went_too_early_is_an_error_and_no_empty_answer(make: Make) -> None:
+    """Whose those sessions are nobody can tell; what can be told is erased all the same."""
+    make(keys=[KEY]).vault(session()).issue([ADA])
+    new = make(keys=[OTHER])
+    later = new.vault(session(ident="thread-2"))
+    later.issue([ADA])
+    with pytest.raises(StoreError, match="1 sessions are known under keys .*nothing was exported"):
+        new.export("ada")
+    with pytest.raises(StoreError, match="1 values were erased"):
+        new.erase("ada")
+    assert later.lookup(["<PERSON_1>"]) == {}
+    both = make(keys=[OTHER, KEY])
+    both.rotate()
+    assert [held.text for held in both.export("ada")] == [ADA.text]
+    assert both.erase("ada") == 1
 
 
 def test_a_wrong_key_opens_nothing(make: Make) -> None:
@@ -167,6 +191,19 @@ def test_a_wrong_key_opens_nothing(make: Make) -> None:
     assert make(keys=[OTHER]).vault(session()).lookup(["<PERSON_1>"]) == {}
     with pytest.raises(StoreError, match="key that is not at hand"):
         make(keys=[OTHER]).rotate()
+
+
+def test_a_file_of_an_older_version_is_opened(make_sqlite: Make, tmp_path: Path) -> None:
+    """It lacks the column that says whose a session is: it is written when the session is opened."""
+    make_sqlite(keys=[KEY]).vault(session()).issue([ADA])
+    for file in tmp_path.rglob("*.db"):
+        with sqlite3.connect(file) as db:
+            db.execute("ALTER TABLE vault DROP COLUMN owner")
+    store = make_sqlite(keys=[KEY])
+    assert [held.text for held in store.export("ada")] == [ADA.text]
+    assert store.vault(session()).issue([ADA]) == ["<PERSON_1>"]
+    make_sqlite(keys=[OTHER, KEY]).rotate()
+    assert make_sqlite(keys=[OTHER]).erase("ada") == 1
 
 
 def test_what_was_changed_or_moved_does_not_open(make_sqlite: Make, tmp_path: Path) -> None:
