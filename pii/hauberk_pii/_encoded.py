@@ -20,11 +20,13 @@ from base64 import b64decode
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import unescape
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from hauberk_pii._starts import Sparse
+if TYPE_CHECKING:
+    from hauberk_pii._starts import Sparse
 
 MAX_DEPTH = 3
 """Encodings within each other that are undone: a percent-encoded form that carries base64 of JSON."""
@@ -33,16 +35,14 @@ _AROUND = 200
 """Characters on each side of what was decoded that are looked at with it: words that announce stand
 at most 40 before a value."""
 
-_CODED = Sparse(
-    re.compile(
-        r"(?P<html>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
-        r"|(?P<percent>(?:%[0-9A-Fa-f]{2})++)"
-        r"|(?P<unicode>(?:\\u[0-9A-Fa-f]{4})++)"
-        r"|(?P<short>\\[nrt\"/])"
-        r"|(?P<query>[?&][A-Za-z][\w.\-]{0,39}=(?=\w))"
-        r"|(?P<base64>(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{12,}+={0,2})"
-        r"|(?P<plus>(?<=[A-Za-z])\+(?=[A-Za-z]))"
-    )
+_CODED = re.compile(
+    r"(?P<html>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
+    r"|(?P<percent>(?:%[0-9A-Fa-f]{2})++)"
+    r"|(?P<unicode>(?:\\u[0-9A-Fa-f]{4})++)"
+    r"|(?P<short>\\[nrt\"/])"
+    r"|(?P<query>[?&][A-Za-z][\w.\-]{0,39}=(?=\w))"
+    r"|(?P<base64>(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{12,}+={0,2})"
+    r"|(?P<plus>(?<=[A-Za-z])\+(?=[A-Za-z]))"
 )
 _PLUS = re.compile(r"(?<=[A-Za-z])\+(?=[A-Za-z])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -96,12 +96,19 @@ def views(text: str, *, depth: int = MAX_DEPTH) -> Iterator[View]:
 
 
 def _views(text: str, depth: int, outer: View | None) -> Iterator[View]:
-    units = [unit for match in _CODED.finditer(text) for unit in _decoded(match)]
+    units = [unit for match in _sparse().finditer(text) for unit in _decoded(match)]
     for some in _together(units):
         view = _view(text, some, outer)
         yield view
         if depth > 1:
             yield from _views(view.text, depth - 1, view)
+
+
+@cache
+def _sparse() -> Sparse:
+    from hauberk_pii._starts import Sparse  # noqa: PLC0415 - RE2 is loaded when it is needed
+
+    return Sparse(_CODED)
 
 
 def _together(units: Sequence[_Unit]) -> Iterator[Sequence[_Unit]]:
