@@ -8,7 +8,8 @@ Rules:
 * Pieces with names or numbers are put together as the texts say (`_assembled`), in one text too.
 * Chunks of a document come in any order: where one ends and another begins within a sentence, these two
   are read together too.
-* A history that comes again with each prompt is not read again. What is said again is.
+* A history that comes again with each prompt is not read again. What is said again is, unless it
+  followed the same texts before, and nothing was found.
 * Texts that were withheld are not kept: the model does not read them.
 
 It does not promise to find an attack whose parts are farther apart than what is kept, have other words
@@ -20,7 +21,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from threading import Lock
@@ -126,6 +127,8 @@ class Join:
     size: int
     """Characters of the newest text."""
     is_assembled: bool = False
+    order: tuple[int, ...] = ()
+    """Marks of the texts that followed each other when it was made."""
 
     def across(self, verdict: Verdict) -> dict[int, Verdict]:
         """What was found across two texts or pieces or more, by mark of each text.
@@ -189,6 +192,7 @@ class Joined:
         self._kept: dict[str, deque[_Kept]] = {}
         self._chunks: dict[str, deque[_Chunk]] = {}
         self._history = _History()
+        self._quiet: dict[tuple[int, ...], None] = {}
 
     def fresh(
         self, segments: Sequence[Segment], places: Sequence[int], *, came_as: CameAs | None = None
@@ -211,16 +215,28 @@ class Joined:
         """Keep a text, and say what it is to be screened with. One step."""
         with self._lock:
             kept = self._kept.setdefault(kind, deque(maxlen=MAX_TEXTS))
+            chunks = self._chunks.setdefault(kind, deque(maxlen=MAX_CHUNKS))
             mark = mark_of(kind, text)
-            joins = list(_joins(kept, mark, text))
+            order = (*(one.mark for one in kept), *(one.mark for one in chunks), mark)
+            new = _Chunk.of(mark, text)
+            joins: list[Join] = []
+            if order not in self._quiet:
+                joins += _joins(kept, mark, text)
+                joins += _loose(chunks, new)
             if kind in ANY_ORDER:
-                chunks = self._chunks.setdefault(kind, deque(maxlen=MAX_CHUNKS))
-                joins += _loose(chunks, new := _Chunk.of(mark, text))
                 chunks.append(new)
             kept.append(_Kept(mark, text[-TAIL:], max(0, len(text) - TAIL)))
             while sum(len(one.text) for one in kept) - len(kept[0].text) >= TAIL:
                 kept.popleft()
-            return joins
+        if not joins:
+            self.hush([order])
+        return [replace(join, order=order) for join in joins]
+
+    def hush(self, orders: Iterable[tuple[int, ...]]) -> None:
+        """Nothing was found in texts that followed each other so: not looked at so again."""
+        with self._lock:
+            self._quiet.update(dict.fromkeys(orders))
+            _forget_oldest(self._quiet)
 
     def forget(self, kind: str, marks: Collection[int]) -> None:
         """These texts are withheld from the model."""

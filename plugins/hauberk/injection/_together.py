@@ -6,8 +6,6 @@ Rules:
   before it wherever they come again.
 * Bigger detectors are asked about joined texts where the classifier is in doubt about what lies across
   them; where there is no classifier, never.
-* Joined texts in which nothing was found are not screened again when the same texts follow each other
-  again.
 """
 
 from __future__ import annotations
@@ -74,7 +72,6 @@ def candidates(  # noqa: PLR0913 - what the plugin knows
         for segment in (event.segments[place] for place in fresh if place not in withheld)
         for kind in (segment.kind,)
         for join in memory.joined.follow(kind, segment.text)
-        if join.text not in memory.verdicts.get(_joined(kind), ())
     ]
 
 
@@ -83,11 +80,12 @@ def with_joined(
 ) -> list[Found]:
     """What was found in single texts, and what was found across them."""
     every = {at: (at, how, verdict) for at, how, verdict in found}
+    quiet = {one.join.order for one in settled}
     for one in settled:
         verdict = one.suspect.verdict()
-        if verdict is CLEAR and not one.suspect.failures:
-            memory.put(_joined(one.kind), one.join.text, CLEAR)
+        if verdict is CLEAR:
             continue
+        quiet.discard(one.join.order)
         across = one.join.across(verdict)
         if not across:
             continue
@@ -100,12 +98,8 @@ def with_joined(
                 continue
             every[at] = (at, one.how, merged(every[at][2], told) if at in every else told)
             memory.put(one.kind, segment.text, every[at][2])
+    memory.joined.hush(quiet)
     return list(every.values())
-
-
-def _joined(kind: str) -> str:
-    """Under which verdicts on joined texts are remembered."""
-    return f"{kind}, joined"
 
 
 def merged(one: Verdict, other: Verdict) -> Verdict:
