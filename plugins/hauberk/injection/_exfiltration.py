@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from hauberk.decisions import Severity
+from hauberk.injection._holding import Holding
 from hauberk.injection._urls import PLACEHOLDER, Link, is_allowed, parts_of, read_link
 
 MAX_HOLD = 2048
@@ -123,7 +124,7 @@ class Removal:
 
 
 @dataclass(slots=True)
-class LinkFilter:
+class LinkFilter(Holding):
     """Rewrites one text in pieces (a `StreamFilter`).
 
     Example:
@@ -135,20 +136,11 @@ class LinkFilter:
     rules: LinkRules
     removals: list[Removal] = field(default_factory=list["Removal"])
     """What was found so far."""
-    _held: str = field(default="", repr=False)
     _offset: int = 0
     _image_here: bool = False
     _image_seen: bool = False
     _foreign_definition: bool = False
     _dropping: bool = False
-
-    def feed(self, text: str) -> str:
-        """Take the next piece; give what is safe to show."""
-        return self._run(self._held + text, final=False)
-
-    def finish(self) -> str:
-        """The text is over: give what was held back."""
-        return self._run(self._held, final=True)
 
     def _run(self, text: str, *, final: bool) -> str:
         out: list[str] = []

@@ -26,6 +26,7 @@ from itertools import pairwise
 from urllib.parse import quote
 
 from hauberk.decisions import Finding, Severity
+from hauberk.injection._holding import Holding
 
 LEAK_NOTICE = "[withheld: instructions of the application]"
 
@@ -161,7 +162,7 @@ def _forms(text: str) -> Iterator[str]:
         yield base64.b64encode(b"\0" * shift + raw)[4:].decode()
 
 
-class LeakFilter:
+class LeakFilter(Holding):
     """Takes a developer's prompt out of one text in pieces (a `StreamFilter`).
 
     Example:
@@ -173,12 +174,12 @@ class LeakFilter:
 
     def __init__(self, secret: Secret) -> None:
         """Look for `secret`."""
+        super().__init__()
         self.secret = secret
         """What is looked for."""
         self._all = (*secret.needles, *((secret.canary,) if secret.canary else ()))
         self._reach = max((needles.length for needles in self._all), default=1) + STEP - 1
         """Letters that must be there for a place to be looked up."""
-        self._held = ""
         self._done = 0
         """Letters that are decided."""
         self._raw = 0
@@ -190,14 +191,6 @@ class LeakFilter:
         """What was taken out, in characters of the text as it came."""
         self.canary = False
         """The canary was in it."""
-
-    def feed(self, text: str) -> str:
-        """Take the next piece; give what is safe to show."""
-        return self._run(self._held + text, final=False)
-
-    def finish(self) -> str:
-        """The text is over: give what was held back."""
-        return self._run(self._held, final=True)
 
     def _run(self, text: str, *, final: bool) -> str:
         folded = letters(text)

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hauberk.decisions import Finding, Severity
+from hauberk.injection._holding import Holding
 from hauberk.injection._urls import PLACEHOLDER
 from hauberk.policy import Neutral
 
@@ -57,7 +58,7 @@ _WHAT: dict[Neutral, re.Pattern[str]] = {
 
 
 @dataclass(slots=True)
-class NeutralFilter:
+class NeutralFilter(Holding):
     """Makes one kind of code harmless in a text that arrives in pieces (a `StreamFilter`).
 
     Example:
@@ -69,17 +70,8 @@ class NeutralFilter:
     what: Neutral
     places: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     """Where something was made harmless, in characters of the text as it came."""
-    _held: str = field(default="", repr=False)
     _before: str = field(default="", repr=False)
     _offset: int = 0
-
-    def feed(self, text: str) -> str:
-        """Take the next piece; give what is safe to show."""
-        return self._run(self._held + text, final=False)
-
-    def finish(self) -> str:
-        """The text is over: give what was held back."""
-        return self._run(self._held, final=True)
 
     def _run(self, text: str, *, final: bool) -> str:
         sure = len(text) if final else max(0, len(text) - MAX_MATCH)

@@ -25,6 +25,7 @@ from typing import cast
 
 from hauberk.decisions import Decision
 from hauberk.events import Event, Segment, Stage
+from hauberk.injection._holding import Holding
 from hauberk.plugin import StreamFilter
 from hauberk.policy import InjectionPolicy, ScreenAction
 from hauberk.session import Session
@@ -111,12 +112,12 @@ class Mark:
         return reader.feed(text) + reader.finish()
 
 
-class Unmarking:
+class Unmarking(Holding):
     """Takes marks out of a text that arrives in pieces (a `StreamFilter`)."""
 
     def __init__(self, mark: Mark, *, json_string: bool = False) -> None:
         """Read plain text, or the inside of a JSON document, where marks may be escaped."""
-        self._held = ""
+        super().__init__()
         sign = re.escape(mark.sign)
         if json_string:
             # Other escapes are passed over: the backslash before one is not taken for its own.
@@ -127,14 +128,6 @@ class Unmarking:
             blank, other = _BLANK.pattern, ""
             self._open = re.compile(sign)
         self._token = re.compile(rf"(?P<sign>{sign})(?P<blank>{blank})?{other}", _FLAGS)
-
-    def feed(self, text: str) -> str:
-        """Take the next piece; hold back a mark at its end."""
-        return self._run(self._held + text, final=False)
-
-    def finish(self) -> str:
-        """The text is over: give what was held back."""
-        return self._run(self._held, final=True)
 
     def _run(self, text: str, *, final: bool) -> str:
         out: list[str] = []
