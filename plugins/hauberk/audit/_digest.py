@@ -54,7 +54,7 @@ class Digester:
             return came, came
         if decision.verdict is not Verdict.REWRITE:
             return came, None
-        if decision.arguments is not None:
+        if decision.arguments is not None and decision.arguments is not event.arguments:
             values = _canonical(decision.arguments)
         segments = event.segments if decision.segments is None else decision.segments
         return came, self._digest(event.tool, values, segments, cache)
