@@ -25,7 +25,7 @@ from hauberk_llama_index._codecs import OutputCodec
 from hauberk_llama_index._events import WaitingForEvent
 from hauberk_llama_index._layers import Layer, Layers, Run
 from hauberk_llama_index._nesting import Frame, take_pass
-from hauberk_llama_index._wishes import Wish, is_shape
+from hauberk_llama_index._wishes import Wish
 
 
 def real_tool(tool: BaseTool) -> BaseTool:
@@ -134,9 +134,11 @@ def _called(kind: type) -> Layer:
     def layer(
         guard: Guard, tool: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if take_pass(tool, guard, kind, args, kwargs) or is_shape(tool):
+        if take_pass(tool, guard, kind, args, kwargs):
             return run(*args, **kwargs)
         wish = Wish(tool, args, kwargs, strict=guard.watches(Stage.TOOL_CALL))
+        if wish.is_shape:
+            return run(*args, **kwargs)
         frame = Frame(tool, guard, kind)
         return call_tool(guard, wish, frame, lambda args, kwargs: run(*args, **kwargs))
 
@@ -147,9 +149,11 @@ def _acalled(kind: type) -> Layer:
     async def layer(
         guard: Guard, tool: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if take_pass(tool, guard, kind, args, kwargs) or is_shape(tool):
+        if take_pass(tool, guard, kind, args, kwargs):
             return await _begun(tool, run, args, kwargs)
         wish = Wish(tool, args, kwargs, strict=guard.watches(Stage.TOOL_CALL))
+        if wish.is_shape:
+            return await _begun(tool, run, args, kwargs)
         frame = Frame(tool, guard, kind)
         return await acall_tool(
             guard, wish, frame, lambda args, kwargs: _begun(tool, run, args, kwargs)

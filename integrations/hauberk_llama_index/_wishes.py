@@ -48,6 +48,7 @@ class Wish:
         "_positions",
         "_schema",
         "arguments",
+        "is_shape",
         "name",
     )
 
@@ -69,9 +70,14 @@ class Wish:
         self._args = args
         self._positions = _positions(tool, function, len(args)) if args else ()
         self._given = {**dict(zip(self._positions, args, strict=True)), **given} if args else given
-        self._partial = _partial(tool, function)
+        self.is_shape = function.is_shape
+        """Whether the tool only makes the object of a structured answer, which was checked as such.
+
+        LlamaIndex names it after the object's class: no policy could know it. Where an agent has it
+        among its tools it is judged like any other."""
+        self._partial, own = _fixed(tool, function)
         known = (self._given, self._partial) if strict else (self._partial, self._given)
-        self._final = {**_defaults(tool, function), **known[0], **known[1]}
+        self._final = {**function.defaults, **own, **known[0], **known[1]}
         self._passed: set[str] = set()
         self.arguments: Mapping[str, object] = self._plain_values()
         """The final arguments, in plain values."""
@@ -158,15 +164,6 @@ def function_of(tool: Any) -> Function:
     return found
 
 
-def is_shape(tool: BaseTool) -> bool:
-    """Whether a tool only makes the object of a structured answer, which was checked as an answer.
-
-    LlamaIndex names it after the object's class: no policy could know it. Where an agent has it among
-    its tools it is judged like any other.
-    """
-    return function_of(tool).is_shape
-
-
 @lru_cache(maxsize=_KEPT)
 def _has_function(kind: type) -> bool:
     return issubclass(kind, FunctionTool)
@@ -199,13 +196,9 @@ def _function(tool: FunctionTool) -> Function:
     )
 
 
-def _partial(tool: Any, function: Function) -> Mapping[str, Any]:
-    return tool.partial_params if function.itself is not None else {}
-
-
-def _defaults(tool: Any, function: Function) -> Mapping[str, Any]:
-    own = tool._field_defaults if function.itself is not None else {}
-    return {**function.defaults, **own} if own else function.defaults
+def _fixed(tool: Any, function: Function) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Partial parameters, and defaults that stand in no signature."""
+    return (tool.partial_params, tool._field_defaults) if function.itself is not None else ({}, {})
 
 
 def _positions(tool: BaseTool, function: Function, count: int) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hauberk.decisions import Decision, Finding, Severity
 from hauberk.events import Event
 from hauberk.policy import LimitsPolicy
-from hauberk.structure import TooDeepError, leaves
+from hauberk.structure import TooDeepError, text_length
 
 
 def over_limit(event: Event, limits: LimitsPolicy) -> Decision | None:
@@ -15,8 +15,7 @@ def over_limit(event: Event, limits: LimitsPolicy) -> Decision | None:
     chars = sum([len(segment.text) for segment in event.segments])
     if event.arguments is not None:
         try:
-            for _, text in leaves(event.arguments, max_depth=limits.max_depth):
-                chars += len(text)
+            chars += text_length(event.arguments, max_depth=limits.max_depth)
         except TooDeepError:
             return _deny("hauberk.limit-depth", f"nested deeper than {limits.max_depth} levels")
     if chars > limits.max_text_chars:

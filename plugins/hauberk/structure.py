@@ -9,8 +9,8 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 MAX_DEPTH = 64
 """Levels of nesting that are looked at. Tool arguments of real agents stay below ten."""
@@ -45,6 +45,35 @@ def leaves(
         return
     for place, inner in _inside(value, where, max_depth):
         yield from leaves(inner, where=place, max_depth=max_depth - 1)
+
+
+def text_length(value: Any, *, max_depth: int = MAX_DEPTH) -> int:
+    """Characters of every text in `value`: those of `leaves`, without their places.
+
+    Raises:
+        TooDeepError: `value` is nested deeper than `max_depth`.
+
+    Example:
+        >>> text_length({"to": "ada", "cc": ["bob"]})
+        6
+    """
+    if isinstance(value, str):
+        return len(value)
+    if type(value) is dict or isinstance(value, Mapping):
+        inner: Iterable[Any] = value.values()
+    elif isinstance(value, (list, tuple)):
+        inner = value
+    else:
+        return 0
+    if max_depth <= 0:
+        raise TooDeepError
+    # Most of what arguments hold are texts: no call for each of them.
+    return sum(
+        [
+            len(one) if type(one) is str else text_length(one, max_depth=max_depth - 1)
+            for one in inner
+        ]
+    )
 
 
 def replace_leaves(

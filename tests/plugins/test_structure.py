@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hauberk.structure import TooDeepError, leaves, replace_leaves
+from hauberk.structure import TooDeepError, leaves, replace_leaves, text_length
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
@@ -30,6 +30,17 @@ def test_leaves_and_replace_leaves_go_in_the_same_order(value: object) -> None:
 
     replace_leaves(value, note)
     assert seen == [text for _, text in leaves(value)]
+
+
+@given(VALUES, st.integers(0, 4))
+def test_the_length_is_that_of_all_leaves_within_the_same_depth(value: object, depth: int) -> None:
+    try:
+        expected = sum(len(text) for _, text in leaves(value, max_depth=depth))
+    except TooDeepError:
+        with pytest.raises(TooDeepError):
+            text_length(value, max_depth=depth)
+    else:
+        assert text_length(value, max_depth=depth) == expected
 
 
 @given(VALUES)
