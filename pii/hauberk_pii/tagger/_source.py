@@ -2,7 +2,7 @@
 
 Rules:
 * A name is reported from `LEAST` on. Chosen by measured precision: see the report beside the weights.
-* A title is no part of a name: "Dr" alone is nobody.
+* A title is no part of a name: "Dr" alone is nobody. An initial ties two words into one name.
 * A text is read in blocks, so that memory does not grow with it.
 """
 
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from hauberk_pii.tagger._initials import grown, joined
 from hauberk_pii.tagger._model import Tagger
 
 ENTITIES = {"PER": "PERSON", "LOC": "LOCATION"}
@@ -36,6 +37,37 @@ class Found(NamedTuple):
 
 def found_in(text: str, tagger: Tagger, *, least: float = LEAST) -> Iterator[Found]:
     """Names of people and places in a text, in order, apart."""
+    held: Found | None = None
+    for one in _read(text, tagger, least):
+        found = _with_initial(text, one, tagger)
+        if held is not None and _are_one(text, held, found):
+            score = max(held.score, found.score)
+            held = Found(held.start, max(held.end, found.end), found.entity, score)
+            continue
+        if held is not None:
+            yield held
+            found = found._replace(start=max(found.start, held.end))
+        held = found if found.start < found.end else None
+    if held is not None:
+        yield held
+
+
+def _are_one(text: str, first: Found, second: Found) -> bool:
+    if not first.entity == second.entity == "PERSON":
+        return False
+    return second.start < first.end or joined(text, first.end, second.start)
+
+
+def _with_initial(text: str, found: Found, tagger: Tagger) -> Found:
+    if found.entity != "PERSON":
+        return found
+    start, end = grown(
+        text, found.start, found.end, lambda word: tagger.commonness(word) is not None
+    )
+    return found._replace(start=start, end=end)
+
+
+def _read(text: str, tagger: Tagger, least: float) -> Iterator[Found]:
     for start, end in _blocks(text):
         # A word is judged by its neighbours too: those beyond the block are read with it.
         at = max(0, start - _NEAR)

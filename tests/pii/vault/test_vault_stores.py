@@ -175,7 +175,7 @@ def test_a_key_that_went_too_early_is_an_error_and_no_empty_answer(make: Make) -
     new = make(keys=[OTHER])
     later = new.vault(session(ident="thread-2"))
     later.issue([ADA])
-    with pytest.raises(StoreError, match="1 sessions are known under keys .*nothing was exported"):
+    with pytest.raises(StoreError, match=r"1 sessions are known under keys .*nothing was exported"):
         new.export("ada")
     with pytest.raises(StoreError, match="1 values were erased"):
         new.erase("ada")
