@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from hauberk_pii._name_parts import Part, inside_a_sentence, parts_of
 from hauberk_pii._pseudonyms import LITERAL
@@ -111,7 +111,7 @@ def words_of(text: str) -> frozenset[int]:
 class _Wanted:
     """One form in which a value is looked for."""
 
-    __slots__ = ("before", "head", "inside", "pattern", "text", "type")
+    __slots__ = ("before", "folded", "head", "inside", "text", "type")
 
     def __init__(self, kind: str, text: str, head: str, before: int) -> None:
         self.type = kind
@@ -120,7 +120,9 @@ class _Wanted:
         """Its first word, case-folded."""
         self.before = before
         """Characters of the value before its first word."""
-        self.pattern: re.Pattern[str] | None = None
+        self.folded: tuple[str, ...] = ()
+        """Its words, case-folded, if it counts in any case. No pattern: to compile one takes longer
+        than all else that becomes of a name."""
         self.inside = False
         """Whether it counts inside of a sentence only."""
 
@@ -135,9 +137,8 @@ class _Wanted:
             return 0
         if self.inside and not inside_a_sentence(text, start):
             return 0
-        if self.pattern is not None:
-            found = self.pattern.match(text, start)
-            return found.end() if found else 0
+        if self.folded:
+            return _end_of(self.folded, self.text.split(), text, start)
         end = start + len(self.text)
         return end if text.startswith(self.text, start) and _apart(text, start, end) else 0
 
@@ -153,9 +154,7 @@ def _wanted(value: Value) -> Iterator[_Wanted]:
     words = value.text.split()
     if len(words) > 1:
         full = _Wanted("PERSON", value.text, head, first.start())
-        full.pattern = re.compile(
-            r"[ \t\r\n]{1,3}".join(map(re.escape, words)) + r"(?![^\W_])", re.IGNORECASE
-        )
+        full.folded = _folded(words)
         yield full
     for part, how in parts_of(value.text):
         found = _WORD.match(part)
@@ -163,9 +162,33 @@ def _wanted(value: Value) -> Iterator[_Wanted]:
             continue
         wanted = _Wanted("PERSON", part, found[0].casefold(), 0)
         if how is Part.ANYWHERE:
-            wanted.pattern = re.compile(rf"(?<![^\W_]){re.escape(part)}(?![^\W_])", re.IGNORECASE)
+            wanted.folded = _folded([part])
         wanted.inside = how is Part.INSIDE
         yield wanted
+
+
+def _folded(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word.casefold() for word in words)
+
+
+def _end_of(folded: Sequence[str], words: Sequence[str], text: str, at: int) -> int:
+    """Where words end that stand at a place in any case, one to three blanks apart; 0: they do not."""
+    for index, word in enumerate(words):
+        if index:
+            gap = at
+            while at - gap < _MOST_BLANKS and text[at : at + 1] in _BLANKS:
+                at += 1
+            if at == gap:
+                return 0
+        end = at + len(word)
+        if text[at:end].casefold() != folded[index]:
+            return 0
+        at = end
+    return 0 if text[at : at + 1].isalnum() else at
+
+
+_BLANKS = frozenset(" \t\r\n")
+_MOST_BLANKS = 3
 
 
 def _apart(text: str, start: int, end: int) -> bool:

@@ -20,10 +20,10 @@ from hauberk_pii import finder_for
 from hauberk_pii.tagger import NameRecognizer, TaggerFileError, TaggerNlpEngine, load, parsed
 from hauberk_pii.tagger._features import Word, mode_of, runs_of
 from hauberk_pii.tagger._file import weights_of, written
-from hauberk_pii.tagger._model import LABELS, Steps, decoded, packed, unpacked
+from hauberk_pii.tagger._model import LABELS, Steps, Tagger, decoded, packed, unpacked
 from hauberk_pii.tagger._source import found_in
 from hauberk_pii.tagger._tokens import tokens_of
-from hauberk_pii.tagger._words import case_of, class_of, entry_of
+from hauberk_pii.tagger._words import LAST, case_of, class_of, entry_of
 
 # --- what is found ----------------------------------------------------------------------------
 
@@ -211,6 +211,15 @@ def test_labels_are_the_most_likely_ones_and_scores_their_probability(seed: int)
             for at in range(first, last + 1)
         ]
         assert isclose(score, min(likely), rel_tol=1e-9)
+
+
+@pytest.mark.parametrize("word", ["the", "of", "my"])
+def test_a_function_word_alone_is_no_name(word: str) -> None:
+    """Whatever lists hold it: no weights make one of it."""
+    weights = {f"0={word}": packed({"B-PER": 50}), "0=zorvin": packed({"B-PER": 50})}
+    tagger = Tagger({word: LAST}, weights_of(weights), [[0.0] * len(LABELS)] * len(LABELS))
+    assert [name.start for name in tagger.names(f"so, {word} , zorvin")] == [7 + len(word)]
+    assert [name.start for name in tagger.names(f"so, {word.title()} ,")] == [4]
 
 
 # --- the file ---------------------------------------------------------------------------------

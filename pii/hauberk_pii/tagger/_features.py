@@ -19,6 +19,7 @@ from hauberk_pii.tagger._words import (
     ANY_NAME,
     COMMON_SHIFT,
     FOREIGN,
+    FUNCTION,
     PARTICLES,
     Entries,
     class_of,
@@ -41,6 +42,8 @@ class Word:
     """Whether it may be (part of) a name."""
     particle: bool = False
     """Whether it may be part of one before another candidate."""
+    alone: bool = True
+    """Whether it may be a name by itself: "the" and "of" may only be part of one."""
     sums: tuple[int, int, int, int, int] | None = None
     """Weights of what it says two words before itself, one before, itself, one after, two after."""
 
@@ -60,6 +63,7 @@ def word_of(text: str, kind: str, table: Entries) -> Word:
         kind=class_of(text, entry),
         candidate=is_latin(text) and _may_be_name(text, key, entry),
         particle=key in PARTICLES,
+        alone=key not in FUNCTION or not text.islower(),
     )
 
 

@@ -149,6 +149,9 @@ class Tagger:
             self._words = Words(self._table)
         tokens, words, runs = read(text, self._words)
         for start, end, mode in runs:
+            # Two edges go before the first word.
+            if end - start == 1 and not words[start + 2].alone:
+                continue
             totals = self._totals(words, start, end, mode)
             if end - start == 1 and _is_none(totals[0]):
                 continue
