@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
 MAX_DEPTH = 64
 """Levels of nesting that are looked at. Tool arguments of real agents stay below ten."""
@@ -47,7 +47,7 @@ def leaves(
         yield from leaves(inner, where=place, max_depth=max_depth - 1)
 
 
-def text_length(value: Any, *, max_depth: int = MAX_DEPTH) -> int:
+def text_length(value: object, *, max_depth: int = MAX_DEPTH) -> int:
     """Characters of every text in `value`: those of `leaves`, without their places.
 
     Raises:
@@ -60,9 +60,9 @@ def text_length(value: Any, *, max_depth: int = MAX_DEPTH) -> int:
     if isinstance(value, str):
         return len(value)
     if type(value) is dict or isinstance(value, Mapping):
-        inner: Iterable[Any] = value.values()
+        inner: Iterable[object] = cast("Mapping[object, object]", value).values()
     elif isinstance(value, (list, tuple)):
-        inner = value
+        inner = cast("Sequence[object]", value)
     else:
         return 0
     if max_depth <= 0:
