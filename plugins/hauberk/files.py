@@ -103,7 +103,10 @@ def _readable(path: Path) -> Generator[None]:
     except OSError as error:
         # The system's own words: no such file, permission denied, is a directory.
         raise UnreadableFileError(path, error.strerror or type(error).__name__) from None
-    except (csv.Error, ValueError, zipfile.BadZipFile, RecursionError) as error:
+    except csv.Error as error:
+        # The reader's own words, which quote nothing: a field is too long, a quote is not closed.
+        raise UnreadableFileError(path, str(error)) from None
+    except (ValueError, zipfile.BadZipFile, RecursionError) as error:
         raise UnreadableFileError(path, f"it is not of its kind ({type(error).__name__})") from None
 
 

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from hauberk.decisions import Decision, Finding, Severity
 from hauberk.errors import PolicyError
 from hauberk.events import Event, Stage
+from hauberk.extraction._frames import Frames
 from hauberk.extraction._policy import ExtractionPolicy, Reaction
 from hauberk.extraction._query import Query
 from hauberk.extraction._rules import Breach
@@ -86,6 +87,7 @@ class ExtractionPlugin:
         self._policy = policy or ExtractionPolicy()
         self._store = store or _opened(self._policy.store)
         self._clock = clock
+        self._frames = Frames()
 
     def inspect(self, event: Event) -> Decision:
         """Decide on one prompt.
@@ -97,7 +99,8 @@ class ExtractionPlugin:
         if text is None:
             return _PASS
         caller = caller_of(event.session)
-        found = self._store.admit(caller, Query.of(text), self._clock(), self._policy)
+        query = self._frames.own(Query.of(text), caller)
+        found = self._store.admit(caller, query, self._clock(), self._policy)
         return _decided(found, _place(event)) if found else _PASS
 
     async def ainspect(self, event: Event) -> Decision:

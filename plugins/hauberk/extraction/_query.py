@@ -70,7 +70,7 @@ class Query:
     digest: int = field(repr=False)
     """Of the whole query, 64 bits."""
     opening: int = field(repr=False)
-    """Of its first words; 0 when there are no more than these."""
+    """Of its first words; 0 when there are no more than these, or they are nobody's own."""
     ending: int = field(repr=False)
     """Of its last words; 0 likewise."""
     words: int

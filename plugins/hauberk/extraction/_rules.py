@@ -190,8 +190,9 @@ def _kinds(rows: Rows, query: Query, now: float, policy: ExtractionPolicy) -> It
 
 def _near(rows: Rows, query: Query, least: float) -> Mask:
     alike: Mask = (rows["sketch"] == query.sketch).sum(axis=1) >= least * SKETCH
-    if query.opening:
-        alike |= (rows["opening"] == query.opening) | (rows["ending"] == query.ending)
+    for frame in ("opening", "ending"):
+        if getattr(query, frame):
+            alike |= rows[frame] == getattr(query, frame)
     long: Mask = rows["words"] >= MIN_WORDS
     return alike & long
 

@@ -32,6 +32,7 @@ from hauberk.extraction import (
     Volume,
     Watch,
 )
+from hauberk.extraction._frames import MAX_FRAMES, Frames
 from hauberk.extraction._rules import History, judge
 from hauberk.plugin import Plugin
 from hauberk.testing import PluginContract
@@ -170,9 +171,31 @@ def test_honest_chats_of_many_users_stay_silent() -> None:
     assert not found
 
 
+def test_the_words_of_the_application_itself_are_no_sweep() -> None:
+    """A template around every user's words and the documents: who uses it much is no copier."""
+    template = (
+        "Context information is below, use it and nothing else.\n{}\nAnswer the query in one line."
+    )
+    now = [1e9]
+    plugin = ExtractionPlugin(clock=lambda: now[0])
+    words = random.Random(3)  # noqa: S311 - words, not keys
+    for _ in range(100):
+        now[0] += 30
+        for user in ("ada", "bob", "cy"):
+            pages = " ".join(f"w{words.randrange(5000)}" for _ in range(80))
+            assert not plugin.inspect(prompt(template.format(pages), user=user)).findings
+
+
 def test_thanks_and_yes_are_like_nothing(store: CallerStore) -> None:
     policy = ExtractionPolicy(volume=())
     assert not kinds(asked(store, ["thanks", "yes please"] * 200, policy))
+
+
+def test_frames_are_remembered_within_a_bound() -> None:
+    frames = Frames()
+    for number in range(MAX_FRAMES):
+        frames.own(Query.of(f"x{number} b c d e f g h"), CALLER)
+    assert len(frames._callers) <= MAX_FRAMES
 
 
 def test_an_agent_at_work_asks_once() -> None:
