@@ -9,7 +9,9 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import pypdf
 import pytest
+from pypdf.generic import DictionaryObject, NameObject, StreamObject
 from typer.testing import CliRunner, Result
 
 from hauberk.cli import app
@@ -42,6 +44,22 @@ def docx(path: Path, *paragraphs: str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         document = f'<w:document xmlns:w="{WORDS}"><w:body>{body}</w:body></w:document>'
         archive.writestr("word/document.xml", document)
+    return path
+
+
+def pdf(path: Path, *pages: str) -> Path:
+    writer = pypdf.PdfWriter()
+    names = NameObject("/Type"), NameObject("/Subtype"), NameObject("/BaseFont")
+    kinds = NameObject("/Font"), NameObject("/Type1"), NameObject("/Helvetica")
+    font = DictionaryObject(dict(zip(names, kinds, strict=True)))
+    for text in pages:
+        page = writer.add_blank_page(600, 100)
+        content = StreamObject()
+        content.set_data(f"BT /F1 12 Tf 10 50 Td ({text}) Tj ET".encode("ascii"))
+        fonts = DictionaryObject({NameObject("/F1"): font})
+        page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
+        page[NameObject("/Contents")] = content
+    writer.write(path)
     return path
 
 
@@ -80,7 +98,7 @@ def test_places_are_offsets_of_the_file(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("shift", range(-80, 81, 16))
+@pytest.mark.parametrize("shift", range(-80, 81, 40))
 def test_an_attack_at_the_end_of_a_window_is_found_once(tmp_path: Path, shift: int) -> None:
     before = ("Good morning. " * WINDOW)[: WINDOW + shift]
     told = found(write(tmp_path / "a.txt", f"{before} {ATTACK}" + " Good night." * 9999))
@@ -94,9 +112,16 @@ def test_an_attack_across_cells_paragraphs_and_values_is_found(tmp_path: Path) -
         write(tmp_path / "a.csv", "a,b\n" + ",".join(HALVES) + "\n"),
         write(tmp_path / "a.json", json.dumps(HALVES)),
         docx(tmp_path / "a.docx", *HALVES),
+        pdf(tmp_path / "a.pdf", *HALVES),
     ]
     for path in files:
         assert any("together" in str(one["explanation"]) for one in found(path))
+
+
+def test_pages_and_paragraphs_are_named(tmp_path: Path) -> None:
+    assert found(pdf(tmp_path / "a.pdf", "Hello", ATTACK))[0]["where"] == "page 2"
+    path = docx(tmp_path / "a.docx", "Hello", ATTACK)
+    assert found(path)[0]["where"] == "document paragraph 2"
 
 
 def test_show_marks_the_decoded_words(tmp_path: Path) -> None:
