@@ -213,6 +213,12 @@ def test_labels_are_the_most_likely_ones_and_scores_their_probability(seed: int)
         assert isclose(score, min(likely), rel_tol=1e-9)
 
 
+@given(st.text("abcZ'-sS. @_1A\n/:J\x1c\x0b\\nt", max_size=60))
+def test_texts_in_ascii_are_split_as_all_texts_are(text: str) -> None:
+    """The faster pattern finds the same tokens: a letter of another script takes the other."""
+    assert [*tokens_of(text), ("漢", len(text) + 1, "word")] == tokens_of(f"{text}\t漢")
+
+
 @pytest.mark.parametrize("word", ["the", "of", "my"])
 def test_a_function_word_alone_is_no_name(word: str) -> None:
     """Whatever lists hold it: no weights make one of it."""
