@@ -46,6 +46,11 @@ class Private:
         with self._lock:
             self._tests[owner] = knows
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody knows anything."""
+        return not self._tests
+
     def holds(self, text: str) -> bool:
         """Whether anybody says that a text holds something private."""
         with self._lock:

@@ -59,7 +59,10 @@ _TAG = re.compile(
     _ANY_CASE,
 )
 _TAG_PART = re.compile(r"<[A-Za-z]{0,7}")
-_TAG_END = re.compile(r"(?:[^\"'>]|\"[^\"]*\"|'[^']*')*+>")
+_TAG_END = re.compile(r"(?:[^\"'>]++|\"[^\"]*\"|'[^']*')*+>")
+_IN_URLS = re.compile(r"[:/\\&]")
+"""One of these is in every address, written plainly or as an entity."""
+
 _TAG_URL = re.compile(
     r"(?:[a-z][a-z0-9+.-]{0,30}:)?[\\/]{2}[^\s\"'>]*|(?:https?|wss?|ftp|javascript):[^\s\"'>]*",
     re.IGNORECASE,
@@ -70,11 +73,6 @@ _CLICKED = frozenset(("a", "area"))
 _DEFINITION = re.compile(r"\]:[ \t]*\n?[ \t]*(<[^>\n]*>|[^\s<]\S*)?")
 _PARENTHESIS = re.compile(r"[()\\]|\n\s*\n")
 _BLANKS = re.compile(r"\s*")
-
-
-def _nothing(_: str) -> bool:
-    return False
-
 
 _Parsed = tuple[int, str] | None
 """End of a construct and what stands in its place; None: more text is needed."""
@@ -90,8 +88,8 @@ class LinkRules:
     """Links that may be repeated exactly."""
     least: Severity = Severity.MEDIUM
     """Least severity that is taken out."""
-    is_private: Callable[[str], bool] = field(default=_nothing, repr=False)
-    """Whether a text holds what the session knows to be private."""
+    is_private: Callable[[str], bool] | None = field(default=None, repr=False)
+    """Whether a text holds what the session knows to be private; None when it knows nothing."""
 
     def is_allowed(self, link: Link) -> bool:
         """Whether a link ends at a host that is allowed, wherever it is sent on from there."""
@@ -107,7 +105,7 @@ class LinkRules:
 
     def holds_private(self, written: str) -> bool:
         """Whether there is private data in a link, escaped or not."""
-        return any(map(self.is_private, parts_of(written)))
+        return self.is_private is not None and any(map(self.is_private, parts_of(written)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +231,8 @@ class LinkFilter(Holding):
         if found is None and not complete:
             return None
         end = found.end() if found else (text.find(">", start, stop) + 1 or stop)
+        if _IN_URLS.search(text, start, end) is None:
+            return (end, text[start:end]) if found else (start + 1, "<")
         tag = html.unescape(re.sub(r"[\t\r\n\x00]", "", text[start:end]))
         links = [(one.group(), read_link(one.group())) for one in _TAG_URL.finditer(tag)]
         judged = [(written, link) for written, link in links if link is not None]

@@ -62,11 +62,12 @@ class LinkScreen:
                 )
 
     def _rules(self, event: Event, known: frozenset[str]) -> LinkRules:
+        private = Private.of(event.session)
         return LinkRules(
             allowed_hosts=self._hosts,
             known=known,
             least=self._least,
-            is_private=Private.of(event.session).holds,
+            is_private=None if private.is_empty else private.holds,
         )
 
 
