@@ -6,7 +6,7 @@ pseudonyms: only so does each come back as it was.
 Rules:
 * Read tolerantly, in clear cases only: `<person_1>`, `<PERSON 1>`, `<PERSON\_1>`, `&lt;PERSON_1&gt;`,
   `%3CPERSON_1%3E`, `\u003cPERSON_1\u003e`, the type's name in other languages (`<PERSONNE_1>`), and the
-  bare word `PERSON_1`. Nothing else is touched.
+  bare word `PERSON_1`, also with an `s` behind it. Nothing else is touched.
 * Whatever in a text reads like a pseudonym is masked as `<LITERAL_1>`, so that restoring what was
   masked gives the same text, for all texts.
 """
@@ -74,7 +74,7 @@ class Grammar:
         token = rf'"\\u003c({kinds})_{number}>"'
         bracketed = rf"{token}|{bracketed}"
         bare = rf"({kinds})_{number}"
-        self._mention = re.compile(rf"{bracketed}|(?<![0-9A-Za-z_]){bare}(?![0-9A-Za-z_])")
+        self._mention = re.compile(rf"{bracketed}|(?<![0-9A-Za-z_]){bare}(?!(?!s\b)[0-9A-Za-z_])")
         # Without the bounds of a word: what is beside may be masked away.
         self._likeness = re.compile(rf"{bracketed}|{bare}")
         self._quoted = re.compile(rf"{token}\Z")
@@ -145,7 +145,7 @@ def _beginnings(known: list[str], called: list[str]) -> str:
         rf"{opened}{kinds}{seps}{number}[ ]?{_begun([c[:-1] for c in _CLOSE if len(c) > 1])}",
         rf'"\\u003c{kinds}_{number}>',
     )
-    bare = rf"(?<![0-9A-Za-z_])(?:{_begun(known)}|{_either(known)}_(?:{number})?)"
+    bare = rf"(?<![0-9A-Za-z_])(?:{_begun(known)}|{_either(known)}_(?:{number}s?)?)"
     return rf"(?:(?ai:{'|'.join(steps)})|{bare})\Z"
 
 

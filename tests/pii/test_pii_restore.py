@@ -29,7 +29,7 @@ _bits = st.sampled_from(
         "SSN", "LITERAL", "_", " ", "-", "\\", "\\_", "1", "2", "3", "0", "9", "12", "x", "é", "\n", '"',
         "<PERSON_1>", "<person_1>", "PERSON_1", "<SSN_1>", "<LITERAL_1>", "&lt;PERSON_1&gt;", "'s", "**",
         "\\u003cPERSON_1\\u003e", "<PERSON_9>", "%3C", "%3e", "%3CPERSON_2%3E", "%20", "%3Cperson%201%3E",
-        '"\\u003cPERSON_1>"', "<PERSON_2\\u003e", "<PERSONNE_1>", "&#60;PERSON_1&#62;", "\u212a", "{", "}", ":",
+        '"\\u003cPERSON_1>"', "<PERSON_2\\u003e", "<PERSONNE_1>", "&#60;PERSON_1&#62;", "\u212a", "{", "}", ":", "s", "PERSON_1s",
     ]
 )  # fmt: skip
 _texts = st.lists(_bits | st.text(max_size=3), max_size=14).map("".join)
@@ -142,6 +142,14 @@ def test_a_value_is_written_in_the_form_of_its_pseudonym() -> None:
         assert restored(text, SCRIPT, vault) == wanted
         stream = TextRestorer(SCRIPT, vault)
         assert "".join(map(stream.feed, text)) + stream.finish() == wanted
+
+
+def test_possessives_and_plurals_are_read() -> None:
+    text = "PERSON_1's, PERSON_1s, <PERSON_1>s, PERSON_1st, PERSON_1_s, PERSON_1sé"
+    wanted = "Ada Byron's, Ada Byrons, Ada Byrons, PERSON_1st, PERSON_1_s, PERSON_1sé"
+    assert restored(text, SCRIPT, _vault()) == wanted
+    stream = TextRestorer(SCRIPT, _vault())
+    assert "".join(map(stream.feed, text)) + stream.finish() == wanted
 
 
 def test_the_type_in_another_language_is_read_in_brackets_only() -> None:
