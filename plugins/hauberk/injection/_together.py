@@ -67,12 +67,16 @@ def candidates(  # noqa: PLR0913 - what the plugin knows
     withheld = {at for at, how, verdict in found if _withheld(how, verdict)}
     came_as = None if event.stage is Stage.PROMPT else (event.stage.value, event.call)
     fresh = memory.joined.fresh(event.segments, read, came_as=came_as)
-    return [
-        Candidate(kind, screens[kind], join, suspect(kind, join.text))
-        for segment in (event.segments[place] for place in fresh if place not in withheld)
-        for kind in (segment.kind,)
-        for join in memory.joined.follow(kind, segment.text)
-    ]
+    opened: list[Candidate] = []
+    for place in fresh:
+        if place in withheld:
+            continue
+        kind, text = event.segments[place].kind, event.segments[place].text
+        opened += (
+            Candidate(kind, screens[kind], join, suspect(kind, join.text))
+            for join in memory.joined.follow(kind, text)
+        )
+    return opened
 
 
 def with_joined(
