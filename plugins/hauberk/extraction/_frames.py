@@ -30,7 +30,9 @@ class Frames:
         [False, False, True]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: int = MAX_FRAMES) -> None:
+        """Remember at most so many."""
+        self._most = most
         self._lock = Lock()
         self._callers: OrderedDict[int, frozenset[bytes]] = OrderedDict()
 
@@ -56,6 +58,6 @@ class Frames:
         if len(known) < SHARED:
             known |= {caller}
         self._callers[frame] = known
-        if len(self._callers) > MAX_FRAMES:
+        if len(self._callers) > self._most:
             self._callers.popitem(last=False)
         return len(known) >= SHARED

@@ -32,7 +32,7 @@ from hauberk.extraction import (
     Volume,
     Watch,
 )
-from hauberk.extraction._frames import MAX_FRAMES, Frames
+from hauberk.extraction._frames import Frames
 from hauberk.extraction._rules import History, judge
 from hauberk.plugin import Plugin
 from hauberk.testing import PluginContract
@@ -192,10 +192,10 @@ def test_thanks_and_yes_are_like_nothing(store: CallerStore) -> None:
 
 
 def test_frames_are_remembered_within_a_bound() -> None:
-    frames = Frames()
-    for number in range(MAX_FRAMES):
+    frames = Frames(most=50)
+    for number in range(200):
         frames.own(Query.of(f"x{number} b c d e f g h"), CALLER)
-    assert len(frames._callers) <= MAX_FRAMES
+    assert len(frames._callers) == 50
 
 
 def test_an_agent_at_work_asks_once() -> None:
