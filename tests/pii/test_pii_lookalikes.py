@@ -73,6 +73,7 @@ ROWS = [
     ("see https://example.com/a?b=c#d.", "URL", ["https://example.com/a?b=c#d."]),
     ("www.example.co.uk or example.org/path", "URL", ["www.example.co.uk", "example.org/path"]),
     ("visit example.com today", "URL", ["example.com"]),
+    ("see allegro.pl, app.example.com, b92.rs", "URL", ["allegro.pl", "app.example.com", "b92.rs"]),
     ("EXAMPLE.COM:8080", "URL", ["EXAMPLE.COM"]),
     ("though.Al, setup.py, os.path.join, e.g.it", "URL", []),
     ("ada@example.com", "URL", []),

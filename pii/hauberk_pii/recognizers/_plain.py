@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from presidio_analyzer import RecognizerResult
+from presidio_analyzer import PatternRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import (
     CryptoRecognizer,
@@ -138,23 +138,8 @@ class AnnouncedPhoneRecognizer(AnnouncedRecognizer):
         return [one for one in found if not is_something_else(text, one.start, one.end)]
 
 
-class PlainUrlRecognizer(UrlRecognizer):
-    """URLs, and domains where somebody wrote one: not "though.Al"."""
-
-    _SURE = re.compile(r"(?i)^['\"]?(?:[a-z][a-z0-9+.\-]{1,20}://|www\.)|/")
-    _BARE = re.compile(
-        r"(?:[a-z0-9\-]+\.)+[a-z]{2,24}(?::[0-9]{1,5})?|(?:[A-Z0-9\-]+\.)+[A-Z]{2,24}"
-    )
-
-    # Files of programs, whose endings are countries' too, what programs write with dots, "e.g.it".
-    _CODE = re.compile(
-        r"['\"]?(?:[\w\-]+\.(?:py|sh|rs|md|pl|cc|ps|so|js|ts|java|zip|mov)|"
-        r"(?:self|this|cls|obj|os|sys|np|pd|re|req|res|app|ctx|cfg|args)(?:\.\w+)+|(?:\w\.){2,}\w+)['\"]?",
-        re.IGNORECASE,
-    )
-
-    def __init__(self, supported_language: str = "en") -> None:
-        super().__init__(supported_language=supported_language, name="UrlRecognizer")
+class _OnlyMeant(PatternRecognizer):
+    """Of what patterns find, that which the text around it lets be meant."""
 
     def analyze(
         self,
@@ -163,11 +148,38 @@ class PlainUrlRecognizer(UrlRecognizer):
         nlp_artifacts: NlpArtifacts | None = None,
         regex_flags: int | None = None,
     ) -> list[RecognizerResult]:
-        """URLs in a text."""
+        """What is meant in a text."""
         found = super().analyze(text, entities, nlp_artifacts, regex_flags)
-        return [one for one in found if self._is_meant(text, one.start, one.end)]
+        return [one for one in found if self.is_meant(text, one.start, one.end)]
 
-    def _is_meant(self, text: str, start: int, end: int) -> bool:
+    def is_meant(self, text: str, start: int, end: int) -> bool:
+        """Whether a match is what it looks like."""
+        raise NotImplementedError
+
+
+class PlainUrlRecognizer(_OnlyMeant, UrlRecognizer):
+    """URLs, and domains where somebody wrote one: not "though.Al"."""
+
+    _SURE = re.compile(r"(?i)^['\"]?(?:[a-z][a-z0-9+.\-]{1,20}://|www\.)|/")
+    _BARE = re.compile(
+        r"(?:[a-z0-9\-]+\.)+[a-z]{2,24}(?::[0-9]{1,5})?|(?:[A-Z0-9\-]+\.)+[A-Z]{2,24}"
+    )
+
+    # Files of programs, whose endings are countries' too; what programs write with dots; "e.g.it".
+    _CODE = re.compile(
+        r"['\"]?(?:[\w\-]+\.(?:py|sh|zip|mov)|"
+        r"(?:main|lib|mod|test\w*|readme|changelog|license|index|setup|config|build|run|utils?)"
+        r"\.(?:rs|md|pl|cc|ps|so)|"
+        r"(?:self|this|cls|obj|os|sys|np|pd|re|req|res|ctx|cfg|args)\.(?!com\b|org\b|net\b)\w+|"
+        r"(?:\w\.){2,}\w+)['\"]?",
+        re.IGNORECASE,
+    )
+
+    def __init__(self, supported_language: str = "en") -> None:
+        super().__init__(supported_language=supported_language, name="UrlRecognizer")
+
+    def is_meant(self, text: str, start: int, end: int) -> bool:
+        """Whether it has a scheme or a path, or is written as a domain."""
         value = text[start:end]
         if self._SURE.search(value):
             return True
@@ -179,7 +191,7 @@ class PlainUrlRecognizer(UrlRecognizer):
         return not inside and self._BARE.fullmatch(value.strip("'\"")) is not None
 
 
-class PlainIpRecognizer(IpRecognizer):
+class PlainIpRecognizer(_OnlyMeant, IpRecognizer):
     """Presidio's IP addresses that are no part of a longer number with dots, and no version."""
 
     _VERSION = re.compile(
@@ -189,18 +201,8 @@ class PlainIpRecognizer(IpRecognizer):
     def __init__(self, supported_language: str = "en") -> None:
         super().__init__(supported_language=supported_language, name="IpRecognizer")
 
-    def analyze(
-        self,
-        text: str,
-        entities: list[str],
-        nlp_artifacts: NlpArtifacts | None = None,
-        regex_flags: int | None = None,
-    ) -> list[RecognizerResult]:
-        """IP addresses in a text."""
-        found = super().analyze(text, entities, nlp_artifacts, regex_flags)
-        return [one for one in found if self._is_meant(text, one.start, one.end)]
-
-    def _is_meant(self, text: str, start: int, end: int) -> bool:
+    def is_meant(self, text: str, start: int, end: int) -> bool:
+        """Whether it stands by itself, and is called no version."""
         if ":" in text[start:end]:
             return True
         after, before = text[end : end + 2], text[max(0, start - 2) : start]
