@@ -9,6 +9,7 @@ Rules:
 * An argument that the tool's schema does not have, or whose value does not fit, is told in words that
   do not repeat the value.
 * What was not rewritten is passed on as it came: same object, positional or named as before.
+* A tool gets what was judged, whoever changes what was given in the meantime.
 * What is the same at each call of a tool is worked out once.
 """
 
@@ -43,6 +44,7 @@ class Wish:
         "_args",
         "_final",
         "_given",
+        "_nested",
         "_partial",
         "_passed",
         "_positions",
@@ -69,7 +71,8 @@ class Wish:
         self._schema = _schema(metadata.fn_schema) if strict else None
         self._args = args
         self._positions = _positions(tool, function, len(args)) if args else ()
-        self._given = {**dict(zip(self._positions, args, strict=True)), **given} if args else given
+        # A copy: what is judged is what is called with, whoever changes the given one meanwhile.
+        self._given = {**dict(zip(self._positions, args, strict=True)), **given}
         self.is_shape = function.is_shape
         """Whether the tool only makes the object of a structured answer, which was checked as such.
 
@@ -79,6 +82,8 @@ class Wish:
         known = (self._given, self._partial) if strict else (self._partial, self._given)
         self._final = {**function.defaults, **own, **known[0], **known[1]}
         self._passed: set[str] = set()
+        self._nested = False
+        """Whether there is a value that can be changed from outside."""
         self.arguments: Mapping[str, object] = self._plain_values()
         """The final arguments, in plain values."""
 
@@ -92,6 +97,7 @@ class Wish:
                 self._passed.add(name)
             else:
                 plain[name] = _plain(value)
+                self._nested = True
         return plain
 
     def problem(self) -> str:
@@ -110,17 +116,25 @@ class Wish:
 
     def call_with(self, new: Mapping[str, object]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and named arguments for the tool, with what a rewrite changed."""
-        old = self.arguments
-        if new is old and not self._args and not self._partial:
+        if new is self.arguments and not (self._args or self._partial or self._nested):
             return (), dict(self._given)
         final = {name: self._final[name] for name in self._passed}
         for name, value in new.items():
-            same = name in old and old[name] == value
-            final[name] = self._final[name] if same else value
+            final[name] = self._final[name] if self._is_still(name, value) else value
         args = tuple(final.pop(name, None) for name in self._positions)
         # Defaults and partial parameters that nobody touched are the tool's own business.
         kept = {n: v for n, v in final.items() if n in self._given or v is not self._own(n)}
         return args, kept
+
+    def _is_still(self, name: str, value: object) -> bool:
+        """Whether a value is the one that was given, and that is still what was judged.
+
+        Somebody who holds a list or an object may change what is in it while the guard looks, or
+        waits for a person.
+        """
+        if not _same(self.arguments.get(name, _NOTHING), value):
+            return False
+        return not self._nested or _same(_plain(self._final[name]), value)
 
     def _own(self, name: str) -> object:
         return self._final.get(name, _NOTHING)
@@ -273,6 +287,11 @@ def _plain(value: object, depth: int = MAX_DEPTH) -> object:
         items = cast("list[object]", value)
         return [_plain(inner, depth - 1) for inner in items]
     return value
+
+
+def _same(one: object, other: object) -> bool:
+    # The same object first: arrays and tables do not compare to one bool.
+    return one is other or one == other
 
 
 def _opened(value: object) -> object:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock, ToolCallBlock
 from llama_index.core.schema import NodeWithScore, TextNode
@@ -43,16 +43,22 @@ MESSAGES = st.lists(
 )
 
 
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Messages take long to make, on a busy machine."""
+
+
 def _marked(segments: tuple[Segment, ...]) -> list[Segment]:
     return [s.with_text(f'{index}:"\\{s.text}') for index, s in enumerate(segments)]
 
 
+@patient
 @given(MESSAGES)
 def test_reading_changes_nothing_and_shares_everything(messages: list[ChatMessage]) -> None:
     segments = read(lambda visit: in_messages(messages, visit))
     assert write(lambda visit: in_messages(messages, visit), segments) is messages
 
 
+@patient
 @given(MESSAGES)
 def test_every_text_is_written_where_it_was_read(messages: list[ChatMessage]) -> None:
     before = [message.model_dump() for message in messages]

@@ -224,6 +224,26 @@ async def test_arguments_nested_too_deeply_are_refused(kit: Any, colour: str, de
     assert not ran
 
 
+async def test_what_does_not_compare_to_one_bool_is_passed_on(kit: Any, colour: str) -> None:
+    class Table:
+        """As arrays and tables of data do it."""
+
+        def __eq__(self, other: object) -> bool:
+            raise ValueError("the truth value is ambiguous")
+
+        def __hash__(self) -> int:
+            return 1
+
+    def count(rows: Any, limit: int = 1) -> str:
+        """Count."""
+        return type(rows).__name__
+
+    tool = FunctionTool.from_defaults(count, partial_params={"limit": 2})
+    assert (
+        await use(protect(tool, kit.guard(kit.Rules())), colour, rows=Table())
+    ).content == "Table"
+
+
 @dataclass
 class Service:
     """An object that cannot be hashed, whose methods are tools all the same."""
