@@ -37,10 +37,13 @@ CANARY_PART = 12
 """Letters of a canary in a row that give it away: 60 bits."""
 
 STEP = 8
-"""Letters between the places that are looked up: quotes are that much longer than what is looked up."""
+"""Letters between the stretches that are kept: a quote is that much longer, so that one is in it."""
 
 MAX_PROMPT = 20_000
 """Characters of a developer's prompt that are recognised: about ten pages."""
+
+KEPT = 32
+"""Prompts that are kept ready, 3 MB each at the most: most sessions have the same ones."""
 
 MAX_TABLE = 50_000
 """Characters whose plainest form is remembered, so that a text of all Unicode does not fill the memory."""
@@ -85,20 +88,25 @@ class Needles:
     """What is recognised of one text: stretches of so many letters, in many forms."""
 
     length: int
-    parts: frozenset[str]
+    places: dict[str, int]
+    """Stretches, and where in `forms` they stand."""
+    forms: str
+    """All forms of the text, each after a sign that is no letter."""
 
-    def at(self, folded: str, place: int) -> bool:
-        """Whether one of them starts at this place."""
-        return folded[place : place + self.length] in self.parts
+    def around(self, folded: str, at: int) -> tuple[int, int]:
+        """From where to where a quote reaches that holds the stretch at this place.
 
-    def around(self, folded: str, place: int) -> tuple[int, int]:
-        """From where to where, around a place where one starts, there are more of them."""
-        first = last = place
-        while first > max(0, place - STEP + 1) and self.at(folded, first - 1):
-            first -= 1
-        while last < place + STEP - 1 and self.at(folded, last + 1):
-            last += 1
-        return first, last + self.length
+        It is followed for as many letters as a stretch may lie from the end of a quote, and no more.
+        """
+        low, high = at, at + self.length
+        here = self.places[folded[at:high]]
+        back, on = here - 1, here + self.length
+        while low > max(0, at - STEP + 1) and self.forms[back] == folded[low - 1]:
+            low, back = low - 1, back - 1
+        last = min(len(folded), high + STEP - 1)
+        while high < last and self.forms[on] == folded[high]:
+            high, on = high + 1, on + 1
+        return low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,26 +126,31 @@ def secret_of(prompts: Iterable[str], *, quote: int, canary: str = "") -> Secret
         quote: So many letters of one in a row are a quote.
         canary: A word that no answer may hold; empty for none.
     """
-    known = list(prompts)
+    return _secret_of(tuple(prompts), quote, canary)
+
+
+@lru_cache(maxsize=KEPT)
+def _secret_of(prompts: tuple[str, ...], quote: int, canary: str) -> Secret:
     return Secret(
-        tuple(needles_of(prompt, quote - STEP + 1) for prompt in known),
-        frozenset[tuple[str, str]]().union(*map(pairs_of, known)),
-        needles_of(canary, CANARY_PART) if canary else None,
+        tuple(needles_of(prompt, quote - STEP + 1) for prompt in prompts),
+        frozenset[tuple[str, str]]().union(*map(pairs_of, prompts)),
+        needles_of(canary, CANARY_PART, 1) if canary else None,
     )
 
 
-@lru_cache(maxsize=64)
-def needles_of(text: str, length: int) -> Needles:
-    """What is recognised of a text. Kept: most sessions have the same prompt."""
-    parts = frozenset(
-        form[at : at + length]
-        for form in map(letters, _forms(text[:MAX_PROMPT]))
-        for at in range(len(form) - length + 1)
-    )
-    return Needles(length, parts)
+@lru_cache(maxsize=KEPT)
+def needles_of(text: str, length: int, step: int = STEP) -> Needles:
+    """What is recognised of a text: a stretch at every so many letters. Kept."""
+    forms = "\0".join(("", *map(letters, _forms(text[:MAX_PROMPT])), ""))
+    places = {
+        forms[at : at + length]: at
+        for form in re.finditer("[^\0]+", forms)
+        for at in range(form.start(), form.end() - length + 1, step)
+    }
+    return Needles(length, places, forms)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=KEPT)
 def pairs_of(text: str) -> frozenset[tuple[str, str]]:
     """Pairs of words of a prompt. Kept."""
     return _pairs(text)
@@ -207,13 +220,12 @@ class LeakFilter(Holding):
 
     def _hits(self, folded: str, *, final: bool) -> Iterator[tuple[int, int]]:
         """Stretches of letters that are given away and were not looked up before."""
-        first = -self._done % STEP
         last = len(folded) if final else len(folded) - self._reach + 1
-        for at in range(first, max(last, 0), STEP):
-            for needles in self._all:
-                if needles.at(folded, at):
-                    self.canary = self.canary or needles is self.secret.canary
-                    yield needles.around(folded, at)
+        for needles in self._all:
+            known, length = needles.places, needles.length
+            found = [at for at in range(max(last, 0)) if folded[at : at + length] in known]
+            self.canary = self.canary or (needles is self.secret.canary and bool(found))
+            yield from (needles.around(folded, at) for at in found)
 
     def _moved(self, cut: int, sure: int, *, inside: bool) -> None:
         self._raw += cut
