@@ -7,8 +7,8 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hauberk import Decision, Event, Stage, Verdict
-from hauberk.capabilities import CapabilitiesPlugin
+from hauberk import Decision, Event, Session, Stage, Verdict
+from hauberk.capabilities import CapabilitiesPlugin, Rights
 from hauberk.policy import Access, CapabilitiesPolicy, ToolRule
 
 
@@ -224,3 +224,29 @@ def test_the_order_of_rules_means_nothing(tools: dict[str, ToolRule], data: st.D
 def test_a_name_that_no_rule_has_never_passes(tools: dict[str, ToolRule], tool: str) -> None:
     decision = judged(CapabilitiesPolicy(tools=tools), tool)
     assert not decision.passes or tool in tools
+
+
+@given(
+    arguments=st.dictionaries(
+        st.sampled_from(["to", "n", "x"]), st.integers(-2, 2) | st.text(max_size=3), max_size=3
+    ),
+    delegated=st.sampled_from([None, ("*",), ("read_*",)]),
+    timeout_s=st.none() | st.just(5.0),
+)
+def test_what_only_a_schema_can_refuse_is_decided_as_if_more_could(
+    arguments: dict[str, object], delegated: tuple[str, ...] | None, timeout_s: float | None
+) -> None:
+    """The same decision with a denial beside it that never holds, whatever was delegated."""
+    schema = {"type": "object", "properties": {"to": {"type": "string"}, "n": {"minimum": 0}}}
+    tools = {"send": ToolRule(args=schema, timeout_s=timeout_s)}
+    never = {"tool": "send", "when": {"user": "nobody"}}
+    session = Session(user="ada")
+    if delegated is not None:
+        session = session.delegated(agent="sub", rights=Rights(tools=delegated))
+    event = Event(stage=Stage.TOOL_CALL, tool="send", arguments=arguments, session=session)
+    plain, with_denial = (
+        CapabilitiesPlugin(CapabilitiesPolicy.model_validate({"tools": tools, "deny": deny}))
+        for deny in ([], [never])
+    )
+    assert plain.inspect(event) == with_denial.inspect(event)
+    assert delegated != ("read_*",) or not plain.inspect(event).passes
