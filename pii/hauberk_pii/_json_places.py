@@ -15,6 +15,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from operator import itemgetter
 from typing import NamedTuple
 
 from hauberk_pii._forms import TOKEN, Form, in_json
@@ -25,7 +26,8 @@ MAX_BROKEN = 16
 costs a look at what follows."""
 
 _BEGINS = re.compile(r"\{\s*[\"}]|\[\s*[\[{\"\-0-9tfn\]]")
-_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)", re.DOTALL)
+_LONGEST = 6
+"""Characters of the longest escape, `\\u003c`."""
 _READER = json.JSONDecoder()
 
 
@@ -98,6 +100,16 @@ def written_as(text: str, span: Span, documents: Documents) -> tuple[Form, str]:
     return Form.PLAIN, raw
 
 
+def aligned(text: str, span: Span, documents: Documents) -> Span:
+    """A span that divides no escape of the string that it begins in: it grows over both."""
+    place = _place_at(documents.places, span.start)
+    if place is None or place.is_number:
+        return span
+    first = _escape_around(text, span.start, place)
+    last = _escape_around(text, span.end, place) if span.end <= place.end else None
+    return replace(span, start=first[0] if first else span.start, end=last[1] if last else span.end)
+
+
 def _documents(text: str) -> Iterator[tuple[int, int]]:
     at = broken = 0
     while broken < MAX_BROKEN and (match := _BEGINS.search(text, at)) is not None:
@@ -127,15 +139,15 @@ def _end_of(place: Place) -> int:
 
 
 def _pieces(text: str, span: Span, documents: Documents) -> Iterator[Span]:
-    """The parts of a span in strings and numbers, and those outside of documents."""
+    """The parts of a span in strings and numbers, and before and behind the documents."""
     at = span.start
-    for start, end in documents.spans:
-        if start < span.end and span.start < end:
-            yield from _outside(text, replace(span, start=at, end=max(at, start)))
-            yield from _inside(
-                text, replace(span, start=max(at, start), end=min(span.end, end)), documents.places
-            )
-            at = min(span.end, end)
+    index = bisect_right(documents.spans, at, key=itemgetter(1))
+    while index < len(documents.spans) and documents.spans[index][0] < span.end:
+        start, end = documents.spans[index]
+        index += 1
+        yield from _outside(text, replace(span, start=at, end=max(at, start)))
+        at, since = min(span.end, end), max(at, start)
+        yield from _inside(text, replace(span, start=since, end=at), documents.places)
     yield from _outside(text, replace(span, start=at)) if at > span.start else (span,)
 
 
@@ -158,14 +170,23 @@ def _inside(text: str, span: Span, places: list[Place]) -> Iterator[Span]:
 
 def _between_escapes(text: str, span: Span, place: Place) -> Iterator[Span]:
     """The span, without the rest of an escape that it begins in, with all of the one that it ends in."""
-    start, end = span.start, span.end
-    if "\\" in text[place.start : end]:
-        for match in _ESCAPE.finditer(text, place.start, place.end):
-            if match.start() >= end:
-                break
-            if match.start() < start < match.end():
-                start = match.start() if match[0][1] == "u" else match.end()
-            if match.start() < end < match.end():
-                end = match.end()
+    first, last = (_escape_around(text, at, place) for at in (span.start, span.end))
+    start, end = span.start, last[1] if last else span.end
+    if first:
+        # A letter belongs to the word, a line's end does not.
+        start = first[0] if text[first[0] + 1] == "u" else first[1]
     if start < end:
         yield replace(span, start=start, end=end)
+
+
+def _escape_around(text: str, at: int, place: Place) -> tuple[int, int] | None:
+    """The escape that goes over an offset, if there is one."""
+    for start in range(at - 1, max(place.start, at - _LONGEST) - 1, -1):
+        if text[start] == "\\":
+            first = start
+            while first > place.start and text[first - 1] == "\\":
+                first -= 1
+            end = start + (_LONGEST if text[start + 1] == "u" else 2)
+            if (start - first) % 2 == 0 and end > at:
+                return start, end
+    return None

@@ -16,7 +16,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from hauberk_pii._forms import TOKEN, Form, fitting, spelt
-from hauberk_pii._json_places import NO_DOCUMENTS, Documents, documents_of, fitted, written_as
+from hauberk_pii._json_places import (
+    NO_DOCUMENTS,
+    Documents,
+    aligned,
+    documents_of,
+    fitted,
+    written_as,
+)
 from hauberk_pii._pseudonyms import LITERAL
 from hauberk_pii._spans import Span
 from hauberk_pii.operators import Script, Written
@@ -49,9 +56,10 @@ def masked(text: str, spans: Iterable[Span], script: Script, write: Write) -> Ma
         BlockedTypeError: The policy lets no text through that holds a value of this type.
     """
     found = list(spans)
-    likenesses = [Span(m.start, m.end, LITERAL, 0.0) for m in script.likenesses(text)]
-    documents = documents_of(text) if found or likenesses else NO_DOCUMENTS
+    alike = [Span(m.start, m.end, LITERAL, 0.0) for m in script.likenesses(text)]
+    documents = documents_of(text) if found or alike else NO_DOCUMENTS
     fill = partial(_filled, text, documents, write)
+    likenesses = (aligned(text, span, documents) for span in alike)
     hidden = _grown([*fitted(text, found, documents), *likenesses])
     draft = _Draft(text, hidden, fill(hidden))
     while script.version and not draft.reads_as_written(script):

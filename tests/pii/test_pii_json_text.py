@@ -90,6 +90,7 @@ def test_a_document_stays_one(operator: str, *, ascii_only: bool, around: str) -
 @pytest.mark.parametrize(
     "text",
     [
+        r'["\\u003cPERSON_1>", "\\\u003cPERSON_1\u003e", "\\nPERSON_1 x@example.com"]',
         '{"n": "Zo\\u00EB M\\u00FCller", "u": "https:\\/\\/x.test\\/?m=ada@example.com"}',
         '{"n": "Zo\\u00eb Müller"}',
         '{"a": "\\u003cPERSON_1\\u003e", "b": "<PERSON_1\\u003e", "c": "\\u003cPERSON_1>", "d": "<PERSON_1>"}',
@@ -111,6 +112,21 @@ def test_a_span_over_the_structure_is_cut() -> None:
     assert [text[s.start : s.end] for s in spans] == ["da", "Byron", "12"]
 
 
+def test_a_span_divides_no_escape() -> None:
+    text = r'{"a": "\nAda \u00eb\\n"}'
+    n, e = text.index("nAda"), text.index("00eb")
+    spans = fitted(text, [Span(n, e, "PERSON", 0.9)], documents_of(text))
+    assert [text[s.start : s.end] for s in spans] == [r"Ada \u00eb"]
+
+
+def test_many_documents_and_values_cost_little() -> None:
+    """Each value is looked up, and not looked for in all documents."""
+    text = "\n".join(json.dumps({"n": "Ada", "x": "a\nb"}) for _ in range(5000))
+    documents = documents_of(text)
+    spans = [Span(place.start, place.end, "PERSON", 0.5) for place in documents.places]
+    assert fitted(text, spans, documents) == spans
+
+
 def test_prose_beside_a_document_is_hidden_as_it_was() -> None:
     text = 'Ada {"a": 1} Byron'
     spans = fitted(text, [Span(0, len(text), "PERSON", 0.9)], documents_of(text))
@@ -119,7 +135,7 @@ def test_prose_beside_a_document_is_hidden_as_it_was() -> None:
 
 GRAMMAR = Grammar(("PERSON", "US_SSN"))
 _texts = st.lists(
-    st.sampled_from(['"', "\\", "\n", "é", "😀", "\ud800", "<PERSON_1>", "PERSON_1", "\\u003cUS_SSN_1\\u003e", "/"])
+    st.sampled_from(['"', "\\", "\\u003cPERSON_1>", "\n", "é", "😀", "\ud800", "<PERSON_1>", "PERSON_1", "\\u003cUS_SSN_1\\u003e", "/"])
     | st.text(max_size=3),
     max_size=5,
 ).map("".join)  # fmt: skip
