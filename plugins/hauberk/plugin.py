@@ -1,4 +1,4 @@
-"""What a plugin is: one required method, and five that it may add.
+"""What a plugin is: one required method, and those that it may add.
 
 Rules:
 * `inspect` gets an event and gives a decision. It changes nothing that it was given.
