@@ -51,12 +51,7 @@ class Engine:
                     run.accept(plugin, plugin.inspect(run.event))
                 except Exception as error:  # noqa: BLE001 - whatever fails in a plugin blocks
                     run.failed(plugin.name, error)
-            decision = run.decision()
-            if self._recorder is not None:
-                try:
-                    self._recorder.record(run.entry(decision))
-                except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
-                    decision = run.failed("audit", error)
+            decision = self._recorded(run)
         except BaseException:
             self._roster.release(event)  # a check that is cancelled half-way leaves nothing behind
             raise
@@ -95,13 +90,16 @@ class Engine:
         else:
             run = Check(event, (), self._limits, _NOTHING_OPENS)
             run.failed(part, why)
+        return self._settled(run, self._recorded(run))[1]
+
+    def _recorded(self, run: Check) -> Decision:
         decision = run.decision()
         if self._recorder is not None:
             try:
                 self._recorder.record(run.entry(decision))
-            except Exception as error:  # noqa: BLE001 - it is refused already
+            except Exception as error:  # noqa: BLE001 - what cannot be recorded must not happen
                 decision = run.failed("audit", error)
-        return self._settled(run, decision)[1]
+        return decision
 
     def _settled(self, run: Check, decision: Decision) -> Checked:
         if decision.passes:
