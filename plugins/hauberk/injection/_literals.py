@@ -6,18 +6,22 @@ cheap; a pattern is run only on texts that hold one of each set.
 Rules:
 * Never too much: of each set one word is in every text that the pattern matches. What is not
   understood has no sets, and its pattern is run on every text.
-* Words of three bytes or more, and at most `MOST` in a set.
+* Words of three bytes or more, and at most `MOST` in a set. Where a word must begin or end, `EDGE` stands
+  before or behind it: no letter or digit of ASCII is there in the text.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 MOST = 400
 """Most words in a set. Larger ones would be found in every text."""
+
+EDGE = b"\0"
+"""Stands where a word begins or ends."""
 
 SHORTEST = 3
 """Bytes of the shortest word in a set."""
@@ -47,7 +51,9 @@ _PLAIN_CLASS = re.compile(r"\[(?![\^\]])((?:\\[^\w\s]|[^\\\[\]-])+)\]")
 _REPEAT = re.compile(r"(?:[*+?]|\{(\d+)(?:,\d*)?\})\??")
 _GROUP = re.compile(r"\((?:\?(?::|P?<\w+>))?")
 _PROPERTY = re.compile(r"\\[pP](?:\{\^?\w+\}|\w)|\\x(?:\{\w+\}|\w\w)")
-_EDGES = ("\\b", "\\B", "\\A", "\\z", "^", "$")
+_EDGES = {"\\b": EDGE, "\\B": b"", "\\A": b"", "\\z": b"", "^": b"", "$": b""}
+_PARTING = r"[\s[:punct:]]"
+"""The class of what parts words in rules."""
 
 Words = frozenset[bytes]
 _EMPTY: Words = frozenset((b"",))
@@ -61,6 +67,12 @@ class _Part:
     """All that it matches, where these are few."""
     sets: tuple[Words, ...] = ()
     """Of each set, one is in whatever it matches."""
+    parts: bool = False
+    """It begins and ends with what parts words."""
+    ends: bool = False
+    """It ends with what parts words."""
+    keeps: bool = False
+    """It ends with what parts words, or is nothing."""
 
     def needed(self) -> tuple[Words, ...]:
         return self.sets if self.exact is None else (self.exact,)
@@ -81,18 +93,33 @@ def required(pattern: str) -> tuple[Words, ...]:
 
     Example:
         >>> [sorted(words) for words in required(r"\b(?:ignore|forget)\s+(?:all )?rules\b")]
-        [[b'forget', b'ignore'], [b'rules']]
+        [[b'\\x00forget', b'\\x00ignore'], [b'rules\\x00']]
     """
     reader = _Reader(pattern)
+    if "\0" in pattern:
+        return ()
     try:
         part = reader.alternatives()
     except _NotUnderstoodError:
         return ()
     if reader.at < len(pattern):
         return ()
-    found = {_shortest(words) for words in part.needed()}
-    usable = [words for words in found if len(words) <= MOST and min(map(len, words)) >= SHORTEST]
+    found = {_shortest(frozenset(map(_tidy, words))) for words in part.needed()}
+    usable = [
+        words for words in found if len(words) <= MOST and min(map(_length, words)) >= SHORTEST
+    ]
     return tuple(sorted(usable, key=lambda words: (_value(words), sorted(words)))[:_SETS])
+
+
+def _tidy(word: bytes) -> bytes:
+    """A word with edges only where they say something: beside a letter or digit, at its ends."""
+    inner = word.replace(EDGE, b"")
+    first = EDGE if word.startswith(EDGE) and inner[:1].isalnum() else b""
+    return first + inner + (EDGE if word.endswith(EDGE) and inner[-1:].isalnum() else b"")
+
+
+def _length(word: bytes) -> int:
+    return len(word.strip(EDGE))
 
 
 def _shortest(words: Words) -> Words:
@@ -132,10 +159,10 @@ class _Reader:
             return self._group()
         if char == "[":
             return self._class()
-        edge = next((e for e in _EDGES if self.pattern.startswith(e, self.at)), "")
-        if edge:
-            self.at += len(edge)
-            return _Part(_EMPTY)
+        sign = next((sign for sign in _EDGES if self.pattern.startswith(sign, self.at)), "")
+        if sign:
+            self.at += len(sign)
+            return _Part(frozenset((_EDGES[sign],)))
         return self._escape() if char == "\\" else self._char(char)
 
     def _char(self, char: str) -> _Part:
@@ -167,6 +194,8 @@ class _Reader:
         if found is None:
             raise _NotUnderstoodError
         self.at = found.end()
+        if found.group() == _PARTING:
+            return _Part(parts=True, ends=True, keeps=True)
         plain = _PLAIN_CLASS.fullmatch(found.group())
         if plain is None:
             return _ANYTHING
@@ -180,24 +209,38 @@ class _Reader:
 
 def _repeated(part: _Part, sign: re.Match[str]) -> _Part:
     if sign.group().startswith("?"):
-        return _ANYTHING if part.exact is None else _Part(part.exact | _EMPTY)
+        return _Part(keeps=part.keeps) if part.exact is None else _Part(part.exact | _EMPTY)
     if sign.group().startswith("*") or sign.group(1) == "0":
-        return _ANYTHING
-    return _Part(None, part.needed())
+        return _Part(keeps=part.keeps)
+    return replace(part, exact=None, sets=part.needed())
 
 
 def _joined(parts: Iterable[_Part]) -> _Part:
     """Parts one after the other."""
+    every = list(parts)
+    if len(every) == 1:
+        return every[0]
     run, sets, whole = _EMPTY, list[Words](), True
-    for part in parts:
+    for part in every:
         if part.exact is not None and len(run) * len(part.exact) <= _EXACT:
             run = frozenset(a + b for a, b in product(run, part.exact))
             continue
         whole = False
-        sets.append(run)
-        run = part.exact if part.exact is not None else _EMPTY
+        sets.append(frozenset(word + EDGE for word in run) if part.parts else run)
         sets += part.sets
-    return _Part(run) if whole else _Part(None, (*sets, run))
+        run = _after(run, part)
+    if whole:
+        return _Part(run)
+    ends = every[-1].ends
+    return _Part(None, (*sets, run), ends=ends, keeps=ends)
+
+
+def _after(run: Words, part: _Part) -> Words:
+    """What a run begins with that comes behind a part, itself behind a run."""
+    if part.exact is not None:
+        return part.exact
+    at_edge = part.ends or (part.keeps and all(word.endswith(EDGE) for word in run))
+    return frozenset((EDGE,)) if at_edge else _EMPTY
 
 
 def _either(ways: list[_Part]) -> _Part:
@@ -215,6 +258,6 @@ def _value(words: Words) -> float:
 
 
 def _share(word: bytes) -> float:
-    if len(word) < SHORTEST:
+    if _length(word) < SHORTEST:
         return MOST
-    return 1 if word in _COMMON else _RARER ** (len(word) - 2)
+    return 1 if word.replace(EDGE, b" ") in _COMMON else _RARER ** (len(word) - 2)

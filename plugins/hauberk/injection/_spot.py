@@ -14,14 +14,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hauberk.injection._literals import Words
+from hauberk.injection._literals import EDGE, Words
 from hauberk.injection._vocabulary import KNOWN
 
-_FOUR, _THREE = 4, 3
+_FOUR = 4
 _BITS = 17
 _SPREAD = np.uint32(0x9E3779B1)
 """Odd and without pattern: 2^32 divided by the golden ratio."""
@@ -34,6 +35,53 @@ _LOW_THREE = np.uint32(0xFFFFFF)
 _Buckets = npt.NDArray[np.uint32]
 
 
+class _Known(NamedTuple):
+    """A word in a table."""
+
+    at: int
+    """Where in it the bytes stand that it is known by."""
+    word: bytes
+    begins: bool
+    """Nothing that belongs to a word stands before it."""
+    ends: bool
+    """Nothing that belongs to a word stands behind it."""
+    users: int
+
+
+class _Table:
+    """Words by the bucket of some of their bytes."""
+
+    def __init__(self) -> None:
+        self._numbers = np.zeros(1 << _BITS, np.uint32)
+        self._words: list[list[_Known]] = [[]]
+
+    def add(self, bucket: int, known: _Known) -> None:
+        if not self._numbers[bucket]:
+            self._numbers[bucket] = len(self._words)
+            self._words.append([])
+        self._words[int(self._numbers[bucket])].append(known)
+
+    def found(self, raw: bytes, start: int, buckets: _Buckets) -> int:
+        """The bits of the words in a block of a text that starts at `start`."""
+        found = 0
+        numbers = self._numbers[buckets]
+        places = numbers.nonzero()[0]
+        hits: list[int] = numbers[places].tolist()
+        firsts: list[int] = (places + start).tolist()
+        for place, number in zip(firsts, hits, strict=True):
+            for at, word, begins, ends, users in self._words[number]:
+                # Spelt out here: this is run for each of the many places.
+                first = place - at
+                if first < 0 or not raw.startswith(word, first):
+                    continue
+                if begins and first and raw[first - 1 : first].isalnum():
+                    continue
+                if ends and raw[first + len(word) : first + len(word) + 1].isalnum():
+                    continue
+                found |= users
+        return found
+
+
 class Spotter:
     """Which of many patterns may match a text. Immutable and thread-safe.
 
@@ -44,7 +92,7 @@ class Spotter:
     """
 
     def __init__(self, needs: Sequence[tuple[Words, ...]]) -> None:
-        """Build the table.
+        """Build the tables.
 
         Args:
             needs: By pattern, sets of words as `hauberk.injection._literals.required` gives them.
@@ -61,24 +109,19 @@ class Spotter:
                 free |= bit * (at >= len(sets))
         # A bit for each pattern, set by set: whether a word of this set of this pattern is there.
         self._free = free
-        self._short = np.zeros(1 << _BITS, np.uint32)
-        self._short_users = [0]
-        self._long = np.zeros(1 << _BITS, np.uint32)
-        # By number of a bucket: place of the four bytes in the word, the word, its bits.
-        self._words: list[list[tuple[int, bytes, int]]] = [[]]
+        self._short, self._long = _Table(), _Table()
         common = Counter(_fours(" ".join(sorted(KNOWN)).encode()))
         for word in sorted(users):
-            if len(word) == _THREE:
-                self._add_short(word, users[word])
-            else:
-                self._add(word, users[word], common)
+            self._add(word, users[word], common)
 
     def candidates(self, raw: bytes) -> list[int]:
         """Indices of the patterns that may match a text (UTF-8), in order."""
         raw += b"\0" * (_FOUR - 1)
         found = self._free
         for start in range(0, len(raw) - _FOUR + 1, _BLOCK):
-            found |= self._found(raw, start)
+            fours = _fours_of(raw, start)
+            found |= self._short.found(raw, start, _buckets(fours & _LOW_THREE))
+            found |= self._long.found(raw, start, _buckets(fours))
         both = (1 << self._count) - 1
         for at in range(self._sets):
             both &= found >> (at * self._count)
@@ -86,37 +129,15 @@ class Spotter:
         indices: list[int] = np.flatnonzero(np.unpackbits(bits, bitorder="little")).tolist()
         return indices
 
-    def _found(self, raw: bytes, start: int) -> int:
-        """The bits of the words in a block of a text."""
-        found = 0
-        fours = _fours_of(raw, start)
-        short = self._short[_buckets(fours & _LOW_THREE)]
-        known: list[int] = short[short.nonzero()].tolist()
-        for number in set(known):
-            found |= self._short_users[number]
-        numbers = self._long[_buckets(fours)]
-        places: list[int] = numbers.nonzero()[0].tolist()
-        for place in places:
-            for at, word, users in self._words[int(numbers[place])]:
-                if at <= start + place and raw.startswith(word, start + place - at):
-                    found |= users
-        return found
-
-    def _add_short(self, word: bytes, users: int) -> None:
-        bucket = int(_buckets(_fours_of(word + b"\0"))[0])
-        if not self._short[bucket]:
-            self._short[bucket] = len(self._short_users)
-            self._short_users.append(0)
-        # Two words in one bucket are taken for one: a pattern more is run.
-        self._short_users[self._short[bucket]] |= users
-
-    def _add(self, word: bytes, users: int, common: Mapping[bytes, int]) -> None:
-        four = min(_fours(word), key=lambda four: common.get(four, 0))
-        bucket = int(_buckets(_fours_of(four))[0])
-        if not self._long[bucket]:
-            self._long[bucket] = len(self._words)
-            self._words.append([])
-        self._words[int(self._long[bucket])].append((word.index(four), word, users))
+    def _add(self, marked: bytes, users: int, common: Mapping[bytes, int]) -> None:
+        word = marked.strip(EDGE)
+        begins, ends = marked.startswith(EDGE), marked.endswith(EDGE)
+        if len(word) < _FOUR:
+            key, table, at = word + b"\0", self._short, 0
+        else:
+            key = min(_fours(word), key=lambda four: common.get(four, 0))
+            table, at = self._long, word.index(key)
+        table.add(int(_buckets(_fours_of(key))[0]), _Known(at, word, begins, ends, users))
 
 
 def _fours_of(raw: bytes, start: int = 0) -> _Buckets:

@@ -19,7 +19,21 @@ WORDS = st.sampled_from(
 def _patterns() -> st.SearchStrategy[str]:
     """Patterns of the syntax that rules are written in."""
     leaf = WORDS | st.sampled_from(
-        [r"\b", r"\s+", r"[[:punct:]]", "[ab]", "[^a]", ".", r"\.", "^", r"\p{L}", "[a-c]"]
+        [
+            r"\b",
+            r"\s+",
+            r"(?:[\s[:punct:]]+)",
+            r"(?:\w+[\s[:punct:]]+){0,2}",
+            r"[\s[:punct:]]",
+            r"[[:punct:]]",
+            "[ab]",
+            "[^a]",
+            ".",
+            r"\.",
+            "^",
+            r"\p{L}",
+            "[a-c]",
+        ]
     )
     return st.recursive(
         leaf,
@@ -53,7 +67,7 @@ def test_every_pattern_that_matches_is_a_candidate(patterns: list[str], texts: l
 @pytest.mark.parametrize(
     ("pattern", "sets"),
     [
-        (r"\b(?:ignore|forget) (?:all )?rules\b", [{b"ignore", b"forget"}, {b"rules"}]),
+        (r"\b(?:ignore|forget) (?:all )?rules\b", [{b"\0ignore\0", b"\0forget\0"}, {b"\0rules\0"}]),
         (r"(?:ignore|[a-z]+) x", []),
         (r"abc(?:de)?", [{b"abc"}]),
         (r"(?:abc)*", []),
@@ -61,6 +75,10 @@ def test_every_pattern_that_matches_is_a_candidate(patterns: list[str], texts: l
         (r"a\Qb.c\E", []),
         (r"(?:ab){2,}cde", [{b"cde"}]),
         (r"[wx]yz\.", [{b"wyz.", b"xyz."}]),
+        (r"\babc\b\W", [{b"\0abc\0"}]),
+        (r"\b\.abc", [{b".abc"}]),
+        (r"\babc (?:\w+ ){0,3}def", [{b"\0abc\0"}, {b"\0def"}]),
+        (r"abc\w* def", [{b"\0def"}, {b"abc"}]),
     ],
 )
 def test_what_a_pattern_cannot_do_without(pattern: str, sets: list[set[bytes]]) -> None:
