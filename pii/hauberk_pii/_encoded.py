@@ -42,9 +42,9 @@ _CODED = re.compile(
     r"|(?P<short>\\[nrt\"/])"
     r"|(?P<query>[?&][A-Za-z][\w.\-]{0,39}=(?=\w))"
     r"|(?P<base64>(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{12,}+={0,2})"
-    r"|(?P<plus>(?<=[A-Za-z])\+(?=[A-Za-z]))"
+    r"|(?P<plus>(?<=[A-Za-z0-9])\+(?=[A-Za-z0-9]))"
 )
-_PLUS = re.compile(r"(?<=[A-Za-z])\+(?=[A-Za-z])")
+_PLUS = re.compile(r"(?<=[A-Za-z0-9])\+(?=[A-Za-z0-9])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 

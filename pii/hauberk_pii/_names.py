@@ -43,7 +43,10 @@ _WORD = rf"(?:[^\W\d_]\.|{_W})"
 _NAME = rf"(?P<name>{_WORD}(?:[ \t]{{1,2}}{_WORD}){{0,4}})(?!\w)"
 _END = r"(?:\\n|\\r|[\r\n])"
 
-_TITLE = r"(?:Mr|MR|Mrs|MRS|Ms|Miss|Mx|Dr|DR|Prof|PROF|Professor|Doctor|Sir|Madam|Herr|Frau)"
+_TITLE = (
+    r"(?:Mr|MR|Mrs|MRS|Ms|Miss|Mx|Dr|DR|Prof|PROF|Professor|Doctor|Sir|Madam|Herrn?|Frau|"
+    r"Monsieur|Madame|Mme|Mlle|Señora?|Sra|Signora?|Dott|Mevrouw|Meneer|Senhora?)"
+)
 _HOLDER = (
     r"(?:full|first|last|given|family|middle|sur|maiden|legal|customer|client|patient|contact|"
     r"employee|user|member|guest|passenger|student|applicant|cardholder|account holder|"
@@ -54,13 +57,18 @@ _PERSON_KEY = (
     r"attention|cardholder|card holder|account holder|beneficiary|signed|signed by|prepared by|"
     r"contact|contact person|next of kin|spouse|surname|physician|nurse|"
     r"(?:full|first|last|given|family|middle|maiden)[ _\-]?name|"
-    r"(?:customer|client|patient|employee|contact|guest|passenger)[ _\-]?name)"
+    r"(?:customer|client|patient|employee|contact|guest|passenger)[ _\-]?name|"
+    r"vorname|nachname|familienname|kunde|kundin|patientin|ansprechpartner(?:in)?|pr[ée]nom|apellidos?|"
+    r"cliente|paciente|paziente|cognome|voornaam|achternaam|klant|pati[ëe]nt|sobrenome|apelido)"
 )
 _GREETING = r"(?:dear|hi|hello|hey|good (?:morning|afternoon|evening))"
 _SIGN_OFF = (
     r"(?:(?:best|kind|kindest|warm|warmest|many)[ \t]{1,2}(?:regards|wishes|thanks)|regards|best|"
     r"sincerely(?: yours)?|yours(?: (?:truly|sincerely|faithfully))?|cheers|thanks(?: again)?|"
-    r"thank you|respectfully(?: yours)?|all the best)"
+    r"thank you|respectfully(?: yours)?|all the best|"
+    r"(?:mit (?:freundlichen|besten|herzlichen)|viele|beste|liebe|herzliche|freundliche) gr(?:ü|ue)(?:ß|ss)en?|"
+    r"cordialement|bien à vous|(?:cordiales )?saludos(?: cordiales)?|atentamente|(?:cordiali|distinti) saluti|"
+    r"met vriendelijke groet(?:en)?|atenciosamente|cumprimentos)"
 )
 
 

@@ -124,6 +124,12 @@ def test_fields_of_a_form_are_read_with_their_names() -> None:
     )
 
 
+def test_spaces_of_forms_are_read() -> None:
+    assert Talk().shown("name=Emma%20Johansson&addr=12+Baker+Street") == (
+        "name=<PERSON_1>&addr=<STREET_ADDRESS_1>"
+    )
+
+
 def test_what_a_session_knows_is_found_encoded() -> None:
     """Also in an earlier text, when it becomes known later."""
     talk, hidden = Talk(names="structure"), base64("zzyx qwert was there")

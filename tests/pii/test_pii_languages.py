@@ -86,6 +86,23 @@ def test_values_are_found_in_each_language_whatever_is_set(language: str) -> Non
         assert {s.type for s in finder_for(language=setting, names="off").find(text)} >= kinds
 
 
+NAMES = {
+    '{"vorname": "Zzyxa", "nachname": "Qwertz"}': ["Zzyxa", "Qwertz"],
+    "Klant: Zzyxa Qwertz": ["Zzyxa Qwertz"],
+    "Mit freundlichen Grüßen\nZzyxa Qwertz": ["Zzyxa Qwertz"],
+    "Cordiali saluti,\nZzyxa Qwertz": ["Zzyxa Qwertz"],
+    "hablé con Señora Qwertz ayer": ["Qwertz"],
+    "Sehr geehrte Damen und Herren": [],
+    "Kunde: keine Angabe": [],
+}
+
+
+@pytest.mark.parametrize("text", NAMES)
+def test_structure_tells_names_in_other_languages(text: str) -> None:
+    finder = finder_for(entities=["PERSON"], names="structure")
+    assert [text[s.start : s.end] for s in finder.find(text)] == NAMES[text]
+
+
 def test_a_type_of_one_language_needs_that_one() -> None:
     finder = finder_for(language=("en", "de"), entities=["DE_PASSPORT", "US_SSN"], names="off")
     assert isinstance(finder, ManyLanguages)
