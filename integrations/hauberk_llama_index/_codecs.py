@@ -146,11 +146,14 @@ def usage_of(answer: ChatResponse | CompletionResponse) -> Usage | None:
     Places and names of the counts are those of LlamaIndex's own token counter
     (`llama_index.core.callbacks.token_counting`, 0.14.25).
     """
-    raw = _fields(answer.raw)
-    for found in (raw.get("usage"), raw.get("usage_metadata"), answer.additional_kwargs):
+    raw, extras = answer.raw, answer.additional_kwargs
+    if raw is None and not extras:
+        return None  # asked of every piece of a stream: most of them say nothing
+    told = _fields(raw)
+    for found in (told.get("usage"), told.get("usage_metadata"), extras):
         counts = _fields(found)
         if not counts:
-            continue  # asked of every piece of a stream: most of them say nothing
+            continue
         sent, made = _count(counts, _INPUT), _count(counts, _OUTPUT)
         if sent or made:
             return Usage(input_tokens=sent, output_tokens=made)
