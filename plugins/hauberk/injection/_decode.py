@@ -27,7 +27,8 @@ _MIN_PRINTABLE = 0.9
 """Share of printable characters from which decoded bytes count as text."""
 
 _BASE64 = re.compile(
-    rf"[A-Za-z0-9+/_-]{{{MIN_BASE64},}}+(?:\r?\n[A-Za-z0-9+/]{{60,}}+)*+(?:\r?\n[A-Za-z0-9+/]+(?==))?={{0,2}}"
+    # Nowhere but at the beginning of a run: a long text of short words is then passed over quickly.
+    rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{MIN_BASE64},}}+(?:\r?\n[A-Za-z0-9+/]{{60,}}+)*+(?:\r?\n[A-Za-z0-9+/]+(?==))?={{0,2}}"
 )
 
 _HEX = re.compile(r"(?:(?:\\x|0x|%)?[0-9A-Fa-f]{2}[ ,:;-]?){8,}")

@@ -45,7 +45,7 @@ _SCRAMBLED: dict[_Key, str] = {
     _key(word): word for word in sorted(KNOWN - _TWINS) if len(set(word[1:-1])) > 1
 }
 _JOINED = frozenset(word for word in KNOWN if len(word) >= _MIN_JOINED)
-_LONGEST = max(map(len, KNOWN))
+_STARTS = frozenset(word[:at] for word in _JOINED for at in range(1, len(word) + 1))
 
 _LONG = frozenset(
     word for word in KNOWN - _TWINS if len(word) >= _MIN_KEY and len(set(word[1:-1])) > 1
@@ -122,10 +122,12 @@ def _together(text: str) -> Iterator[tuple[int, int, str]]:
 def _joined_from(pieces: list[re.Match[str]], at: int) -> int:
     """How many pieces from `at` on are one word; 0: none."""
     word, best = pieces[at].group(), 0
+    if word not in _STARTS:
+        return 0
     known = word in KNOWN
     for count, piece in enumerate(pieces[at + 1 : at + _MAX_PIECES], start=2):
         before = pieces[at + count - 2]
-        if piece.start() - before.end() > _MAX_GAP or len(word) > _LONGEST:
+        if piece.start() - before.end() > _MAX_GAP or word + piece.group() not in _STARTS:
             break
         gap = piece.string[before.end() : piece.start()]
         if any(char.isalnum() for char in gap):
