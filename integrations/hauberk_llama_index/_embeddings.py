@@ -45,7 +45,7 @@ def _called(parameter: str) -> Layer:
         guard: Guard, model: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         given = Argument(parameter, args, kwargs)
-        if running(_EMBEDDING, guard) is not None or given.value == []:
+        if running(_EMBEDDING, guard) is not None or _is_nothing(given.value):
             return run(*args, **kwargs)
 
         def call(texts: list[str]) -> Any:
@@ -62,7 +62,7 @@ def _acalled(parameter: str) -> Layer:
         guard: Guard, model: Any, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         given = Argument(parameter, args, kwargs)
-        if running(_EMBEDDING, guard) is not None or given.value == []:
+        if running(_EMBEDDING, guard) is not None or _is_nothing(given.value):
             return await run(*args, **kwargs)
 
         async def call(texts: list[str]) -> Any:
@@ -83,6 +83,10 @@ def _event(guard: Guard, model: BaseEmbedding, given: Argument) -> Event:
         ingested=running(INGESTING, guard) is not None,
         model=model.model_name,
     )
+
+
+def _is_nothing(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and not value
 
 
 def _like(value: object, texts: list[str]) -> object:
