@@ -210,7 +210,7 @@ class _Reader:
 def _repeated(part: _Part, sign: re.Match[str]) -> _Part:
     if sign.group().startswith("?"):
         return _Part(keeps=part.keeps) if part.exact is None else _Part(part.exact | _EMPTY)
-    if sign.group().startswith("*") or sign.group(1) == "0":
+    if sign.group().startswith("*") or int(sign.group(1) or 1) == 0:
         return _Part(keeps=part.keeps)
     return replace(part, exact=None, sets=part.needed())
 
