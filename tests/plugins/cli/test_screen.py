@@ -224,6 +224,15 @@ def test_a_long_value_is_read_in_windows(tmp_path: Path) -> None:
     assert long[start : start + 6] == "Ignore"
 
 
+def test_each_of_many_attacks_among_many_values_is_named(tmp_path: Path) -> None:
+    rows = [{"id": number, "note": "The parcel left Bergen."} for number in range(600)]
+    for number in (0, 299, 300, 301, 599):
+        rows[number]["note"] = ATTACK
+    path = write(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    told = {one["where"] for one in found(path) if one["rule"] == "inj.order.instructions"}
+    assert told == {f"line {number} .note" for number in (1, 300, 301, 302, 600)}
+
+
 def test_names_and_texts_do_not_move_the_cursor(tmp_path: Path) -> None:
     path = write(tmp_path / "a\x1b[2J.txt", f"\x1b[2J{ATTACK}\x1b[31m")
     assert "\x1b" not in run(path, "--show").output
