@@ -1,4 +1,4 @@
-"""Many patterns, one pass: RE2 behind a typed door.
+"""Many patterns at once: RE2 behind a typed door.
 
 Rules:
 * Matching takes time in proportion to the text, whatever the patterns and the text are.
@@ -54,7 +54,7 @@ class Patterns:
     r"""Many patterns: one look finds the few that may match, and only those are run.
 
     The look is for the literal words that each pattern cannot do without (`Spotter`): one set of all
-    patterns with their gaps would meet new states in every text, and was measured to be twenty times
+    patterns with their gaps would meet new states in every text, and was measured to be many times
     slower. Immutable and thread-safe.
 
     Example:

@@ -93,7 +93,7 @@ def required(pattern: str) -> tuple[Words, ...]:
 
     Example:
         >>> [sorted(words) for words in required(r"\b(?:ignore|forget)\s+(?:all )?rules\b")]
-        [[b'\\x00forget', b'\\x00ignore'], [b'rules\\x00']]
+        [[b'\x00forget', b'\x00ignore'], [b'rules\x00']]
     """
     reader = _Reader(pattern)
     if "\0" in pattern:
