@@ -57,7 +57,7 @@ TEXTS = st.lists(WORDS | st.sampled_from([" ", ".", "b", "\n", "c", "over"]), ma
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(st.lists(_patterns(), min_size=1, max_size=5), st.lists(TEXTS, min_size=1, max_size=5))
 def test_every_pattern_that_matches_is_a_candidate(patterns: list[str], texts: list[str]) -> None:
     both = Patterns(patterns)
