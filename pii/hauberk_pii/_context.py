@@ -61,11 +61,48 @@ class Surroundings:
         first = self._first_of(context)
         if first is None:
             return False
+        sure = self._sure(context, offset)
+        if sure is not None:
+            return sure
         wanted = _lowered(context)
         before = islice(filter(self._tells, self._before(offset, first)), self._count)
         # Where the match starts in a word that says nothing, the next one that does counts too.
         after = islice(filter(self._tells, self._after(offset)), 1)
         return any(part in word[0] for word in chain(before, after) for part in wanted)
+
+    def _sure(self, context: tuple[str, ...], offset: int) -> bool | None:
+        """The answer where plain words alone give it, so that no other chunk has to be split.
+
+        Between the last context word and a match that starts a chunk stand only plain words, and
+        either so few that it is looked at, or so many that it is not.
+        """
+        low = self._low
+        if len(low) != len(self._text) or (offset and not low[offset - 1].isspace()):
+            return None
+        end = offset + _WINDOW
+        last = max(low.rfind(word, 0, end) for word in _lowered(context))
+        if last >= offset:
+            return None
+        before = self._text[max(0, last, offset - _WINDOW) : offset]
+        between = before.split()
+        if not all(chunk.isascii() and chunk.isalpha() for chunk in between):
+            return None
+        telling = sum(self._says(chunk) for chunk in between[1:])
+        if telling >= self._count:
+            # What follows counts where the match itself says nothing: a plain word ends it.
+            follows = self._text[offset:end].split()[1:-1]
+            plain = (chunk for chunk in follows if chunk.isascii() and chunk.isalpha())
+            return False if any(map(self._says, plain)) else None
+        near = last >= max(0, offset - _WINDOW) and (not last or low[last - 1].isspace())
+        # More spaces than one between two words count as a word that says something.
+        near = near and before.split(" ") == [*between, ""]
+        # The match may say something, and so does the context word.
+        return True if near and telling <= self._count - 2 and self._says(between[0]) else None
+
+    def _says(self, chunk: str) -> bool:
+        """Whether a plain chunk is one word that says something."""
+        words = self._words_of(chunk, len(chunk))
+        return len(words) == 1 and self._tells(words[0])
 
     def _tells(self, word: Word) -> bool:
         # A word with a colon counts by its parts.
