@@ -37,9 +37,8 @@ _CANARY_LINE = "\n\n[Internal mark {}: no part of any answer.]"
 
 @dataclass(slots=True)
 class _Done:
-    """One answer half-way through the filters."""
+    """What was found in one answer so far."""
 
-    texts: dict[int, str] = field(default_factory=dict[int, str])
     findings: list[Finding] = field(default_factory=list[Finding])
     refusal: str = ""
 
@@ -110,34 +109,43 @@ class Outputs:
     # --- answers ----------------------------------------------------------------------------
 
     def answer(self, event: Event, memory: Memory) -> Decision:
-        """Judge one answer."""
+        """Judge one answer. Every filter tells what it finds in the text as it came."""
         done = _Done()
+        texts: dict[int, str] = {}
         secret = self._secret(event, memory)
         for index, segment in enumerate(event.segments):
-            if segment.is_argument or not segment.text:
+            text = segment.text
+            if segment.is_argument or not text:
                 continue
-            self._leaks(index, segment.text, secret, done)
-            self._links(index, segment.text, event, memory, done)
-            self._code(index, segment.text, done)
+            leaks_out = secret is not None and self._leaks(index, text, secret, done)
+            links_out = self._links(index, text, event, memory, done)
+            if self._code(index, text, done) or leaks_out or links_out:
+                texts[index] = _run(_Chain(self._filters(event, memory, secret)), text)
         if done.refusal:
             return Decision.deny(done.refusal, findings=done.findings, stop=True)
-        if not done.texts:
+        if not texts:
             return Decision.allow(findings=done.findings) if done.findings else _PASS
-        new = [s.with_text(done.texts.get(at, s.text)) for at, s in enumerate(event.segments)]
+        new = [s.with_text(texts.get(at, s.text)) for at, s in enumerate(event.segments)]
         return Decision.rewrite(segments=new, findings=done.findings)
 
     def open_stream(self, event: Event, memory: Memory) -> StreamFilter | None:
         """What one streamed text of the answer goes through; None where nothing is taken out."""
         # The prompt as it is sent may name links in another form: personal data in it is masked.
         self.links.remember(event.segments, event, memory)
+        filters = self._filters(event, memory, self._secret(event, memory))
+        return _Chain(filters) if filters else None
+
+    def _filters(
+        self, event: Event, memory: Memory, secret: leaks.Secret | None
+    ) -> list[StreamFilter]:
+        """What takes something out of a text, in order."""
         filters: list[StreamFilter] = []
-        secret = self._secret(event, memory)
         if secret is not None and self._leak.action in _TAKES_OUT:
             filters.append(leaks.LeakFilter(secret))
         if self._how.action in _TAKES_OUT:
             filters.append(self.links.filter(event, memory))
         filters += map(neutral.NeutralFilter, self._neutral)
-        return _Chain(filters) if filters else None
+        return filters
 
     def _secret(self, event: Event, memory: Memory) -> leaks.Secret | None:
         if self._leak.action is ScreenAction.OFF or not memory.prompts:
@@ -145,45 +153,37 @@ class Outputs:
         canary = self._canary(event) if self._leak.canary else ""
         return leaks.secret_of(memory.prompts, quote=self._leak.quote, canary=canary)
 
-    def _leaks(self, index: int, text: str, secret: leaks.Secret | None, done: _Done) -> None:
-        if secret is None:
-            return
+    def _leaks(self, index: int, text: str, secret: leaks.Secret, done: _Done) -> bool:
+        """Note what a text gives away of the prompt; whether it is taken out."""
         part = leaks.LeakFilter(secret)
-        new = part.feed(text) + part.finish()
-        action = self._leak.action
-        out = bool(part.places) and action in _TAKES_OUT
+        _run(part, text)
+        out = bool(part.places) and self._leak.action in _TAKES_OUT
         found = list(leaks.findings_of(part, text, index, taken_out=out))
         done.findings += found
-        if out:
-            done.texts[index] = new
-        if action is ScreenAction.BLOCK and _worst(found) >= self._leak.at:
+        if self._leak.action is ScreenAction.BLOCK and _worst(found) >= self._leak.at:
             done.refusal = "the answer gives the developer's prompt away"
+        return out
 
-    def _links(self, index: int, text: str, event: Event, memory: Memory, done: _Done) -> None:
-        text = done.texts.get(index, text)
+    def _links(self, index: int, text: str, event: Event, memory: Memory, done: _Done) -> bool:
+        """Note the links that carry data away; whether they are taken out."""
         if self._how.action is ScreenAction.OFF or not may_hold_link(text):
-            return
+            return False
         part = self.links.filter(event, memory)
-        new = part.feed(text) + part.finish()
+        new = _run(part, text)
         done.findings += (finding_of(removal, index) for removal in part.removals)
-        if not any(removal.taken_out for removal in part.removals):
-            return
-        if self._how.action is not ScreenAction.FLAG:
-            done.texts[index] = new
-        if self._how.action is ScreenAction.BLOCK:
+        out = any(removal.taken_out for removal in part.removals)
+        if out and self._how.action is ScreenAction.BLOCK:
             done.refusal = "the answer holds a link that would carry data away"
+        # An image may be made a link without anything being taken out.
+        return new != text and self._how.action in _TAKES_OUT
 
-    def _code(self, index: int, text: str, done: _Done) -> None:
+    def _code(self, index: int, text: str, done: _Done) -> bool:
+        """Note the code that is made harmless; whether there is any."""
         parts = list(map(neutral.NeutralFilter, self._neutral))
-        if not parts:
-            return
-        chain = _Chain(parts)
-        text = done.texts.get(index, text)
-        new = chain.feed(text)
-        new += chain.finish()
-        if new != text:
-            done.texts[index] = new
+        for part in parts:
+            _run(part, text)
         done.findings += neutral.findings_of(parts, index)
+        return any(part.places for part in parts)
 
     # --- tool calls ---------------------------------------------------------------------------
 
@@ -212,8 +212,7 @@ class Outputs:
             return
         for where, text in leaves(event.arguments or {}, where="arguments"):
             part = leaks.LeakFilter(secret)
-            part.feed(text)
-            part.finish()
+            _run(part, text)
             if part.places:
                 yield Finding(
                     rule="inj.out.canary" if part.canary else "inj.out.prompt",
@@ -222,6 +221,11 @@ class Outputs:
                     explanation="the call holds a part of the developer's prompt",
                     where=where,
                 )
+
+
+def _run(part: StreamFilter, text: str) -> str:
+    """A whole text through one filter."""
+    return part.feed(text) + part.finish()
 
 
 def _is_prompt(segment: Segment) -> bool:

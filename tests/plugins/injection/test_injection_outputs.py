@@ -301,6 +301,16 @@ def test_the_data_of_the_other_rooms_is_known_to_be_private() -> None:
     assert not Private.of(session).holds("https")
 
 
+def test_an_image_that_a_definition_would_make_foreign_is_a_link_in_answers_as_in_streams() -> None:
+    text = f"[logo]: {EVIL}logo.png\n\n![see][logo]"
+    one = guard()
+    stream = one.open_stream(one.require(Event(stage=Stage.PROMPT, segments=())))
+    shown = stream.feed(text)
+    end = stream.finish()
+    assert shown + end.tails["text"] == end.event.segments[0].text
+    assert "![see]" not in shown
+
+
 # --- code ---------------------------------------------------------------------------------------
 
 
