@@ -34,7 +34,7 @@ from hauberk_langchain import PseudonymisedSaver, protect
 from hauberk_langchain._checkpoint import changed, texts_of
 
 MAIL = "ada.byron@example.com"
-CARD = "4929 1111 2222 3338"
+CARD = "4929 1111 2222 3337"
 CONFIG: Any = {"configurable": {"thread_id": "t"}}
 
 
