@@ -11,20 +11,19 @@ Rules:
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import threading
 import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from hauberk import Session, StoreError
+from hauberk import Session
 from hauberk.keys import KeyRing
+from hauberk.sqlite import SqliteFile
 from hauberk_pii.vault._base import Held, Value
 from hauberk_pii.vault._seal import Clock, Keeping, Owner, Sealer, keys_missing
-from hauberk_pii.vault._sqlite_file import opened, places
+from hauberk_pii.vault._sqlite_file import places, prepare
 from hauberk_pii.vault._sqlite_session import SqliteVault
 
 
@@ -57,15 +56,10 @@ class SqliteVaults:
         self.sealer = Sealer(keys)
         self.keeping = keeping or Keeping()
         self.clock = clock
-        self._path = Path(path)
-        self._lock = threading.RLock()
-        self._db: sqlite3.Connection | None = None
-        self._owner = 0
-        with self._failing():
-            self._connection()
+        self._file = SqliteFile(path, prepare, problem="the vault cannot be used")
 
     def __repr__(self) -> str:
-        return f"SqliteVaults({str(self._path)!r})"
+        return f"SqliteVaults({str(self._file.path)!r})"
 
     @property
     def shortest_s(self) -> float | None:
@@ -86,8 +80,7 @@ class SqliteVaults:
         with self.transaction() as db:
             where, marks = self._about(subject)
             gone = db.execute(f"DELETE FROM value WHERE {where}", marks).rowcount  # noqa: S608 - ours
-        with self._failing(), self._lock:
-            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.read("PRAGMA wal_checkpoint(TRUNCATE)", ())
         self._check_owners(f"{gone} values were erased")
         return gone
 
@@ -177,54 +170,21 @@ class SqliteVaults:
         sealed = self.read("SELECT owner FROM vault WHERE owner IS NOT NULL", ())
         missing = sum(not self.sealer.keys.can_open(owner) for (owner,) in sealed)
         if missing:
-            raise keys_missing(missing, so_far, store=str(self._path))
+            raise keys_missing(missing, so_far, store=str(self._file.path))
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            if self._db is not None and self._owner == os.getpid():
-                self._db.close()
-            self._db = None
+        self._file.close()
 
     def read(self, query: str, values: Sequence[object]) -> list[Any]:
         """Rows, without a transaction of its own."""
-        with self._failing(), self._lock:
-            return self._connection().execute(query, tuple(values)).fetchall()
+        return self._file.read(query, values)
 
-    @contextmanager
-    def transaction(self) -> Generator[sqlite3.Connection]:
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """One step that nobody sees half of."""
-        with self._failing(), self._lock:
-            db = self._connection()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+        return self._file.transaction()
 
     def _about(self, subject: str) -> tuple[str, list[bytes]]:
         values, users = self.sealer.values(subject), self.sealer.users(subject)
         of_users = f"SELECT id FROM vault WHERE user IN ({places(users)})"  # noqa: S608 - ours
         return f"(mark IN ({places(values)}) OR vault IN ({of_users}))", [*values, *users]
-
-    def _connection(self) -> sqlite3.Connection:
-        # A connection must not cross a fork: the child opens its own.
-        if self._db is None or self._owner != os.getpid():
-            if str(self._path) != ":memory:":
-                self._path.touch(mode=0o600, exist_ok=True)
-            self._db = opened(str(self._path))
-            self._owner = os.getpid()
-        return self._db
-
-    @contextmanager
-    def _failing(self) -> Generator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"the vault cannot be used ({type(error).__name__})",
-                store=self._path,
-                remedy="Check the file, its folder, its rights and the room on the disk.",
-            ) from None

@@ -1,11 +1,9 @@
-"""The file of vaults in SQLite: its tables, and how it is opened."""
+"""The file of vaults in SQLite: its tables, and what each connection to it needs."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-
-_BUSY_S = 10.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vault (
@@ -25,20 +23,14 @@ CREATE TABLE IF NOT EXISTS counter (
 """
 
 
-def opened(path: str) -> sqlite3.Connection:
-    """A connection to the file, which is made when there is none."""
-    db = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
-    try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            db.execute(f"PRAGMA {pragma}")
-        db.executescript(_SCHEMA)
-        # Files that are older than this column.
-        if "owner" not in [row[1] for row in db.execute("PRAGMA table_info(vault)")]:
-            db.execute("ALTER TABLE vault ADD COLUMN owner BLOB")
-    except BaseException:
-        db.close()
-        raise
-    return db
+def prepare(db: sqlite3.Connection) -> None:
+    """Set up a new connection to the file."""
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+        db.execute(f"PRAGMA {pragma}")
+    db.executescript(_SCHEMA)
+    # Files that are older than this column.
+    if "owner" not in [row[1] for row in db.execute("PRAGMA table_info(vault)")]:
+        db.execute("ALTER TABLE vault ADD COLUMN owner BLOB")
 
 
 def places(values: Sequence[object]) -> str:

@@ -8,20 +8,14 @@ Rules:
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
 
 from hauberk.errors import StoreError
 from hauberk.extraction._policy import ExtractionPolicy
 from hauberk.extraction._query import Query
 from hauberk.extraction._rules import Breach, History, judge
-
-BUSY_S = 5.0
-"""Longest wait for other processes. A step takes less than a millisecond."""
+from hauberk.sqlite import SqliteFile
 
 _PURGE_EVERY = 1000
 """Queries between two looks for callers that are gone."""
@@ -46,16 +40,11 @@ class SqliteCallers:
         Raises:
             StoreError: It cannot be opened.
         """
-        self._path = Path(path)
-        self._lock = RLock()
-        self._db: sqlite3.Connection | None = None
-        self._owner = 0
+        self._file = SqliteFile(path, _prepare, problem="callers cannot be remembered")
         self._until_purge = _PURGE_EVERY
-        with self._failing():
-            self._connection()
 
     def __repr__(self) -> str:
-        return f"SqliteCallers({str(self._path)!r})"
+        return f"SqliteCallers({str(self._file.path)!r})"
 
     def admit(
         self, caller: bytes, query: Query, now: float, policy: ExtractionPolicy
@@ -65,9 +54,9 @@ class SqliteCallers:
         Raises:
             StoreError: The file cannot be written, or holds something else.
         """
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             found = db.execute("SELECT history FROM caller WHERE id = ?", (caller,)).fetchone()
-            old = History.from_bytes(found[0]) if found else History()
+            old = self._read(found[0]) if found else History()
             new, breaches = judge(old, query, now, policy)
             if new is not old:
                 row = (caller, now, new.to_bytes())
@@ -80,48 +69,24 @@ class SqliteCallers:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            if self._db is not None and self._owner == os.getpid():
-                self._db.close()
-            self._db = None
+        self._file.close()
 
-    @contextmanager
-    def _transaction(self) -> Generator[sqlite3.Connection]:
-        with self._failing(), self._lock:
-            db = self._connection()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
-
-    def _connection(self) -> sqlite3.Connection:
-        # A connection must not cross a fork: the child opens its own.
-        if self._db is None or self._owner != os.getpid():
-            if str(self._path) != ":memory:":
-                self._path.touch(mode=0o600, exist_ok=True)
-            self._db = sqlite3.connect(
-                self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode=WAL")
-            # After a power cut the last few queries may be missing: nobody minds.
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.execute(_TABLE)
-            self._owner = os.getpid()
-        return self._db
-
-    @contextmanager
-    def _failing(self) -> Generator[None]:
+    def _read(self, stored: bytes) -> History:
         try:
-            yield
-        except (sqlite3.Error, OSError, ValueError) as error:
+            return History.from_bytes(stored)
+        except ValueError:
             raise StoreError(
-                f"callers cannot be remembered ({type(error).__name__})",
-                store=self._path,
-                remedy="Check the file, its folder, its rights and the room on the disk.",
+                "a caller's history cannot be read",
+                store=self._file.path,
+                remedy="Something else wrote into the file. Put it away; a new one is made.",
             ) from None
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA journal_mode=WAL")
+    # After a power cut the last few queries may be missing: nobody minds.
+    db.execute("PRAGMA synchronous=NORMAL")
+    db.execute(_TABLE)
 
 
 def _purge(db: sqlite3.Connection, now: float, policy: ExtractionPolicy) -> None:
