@@ -14,7 +14,6 @@ Rules:
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from hauberk.errors import ApprovalRequiredError, BlockedError, BudgetExceededError
@@ -59,12 +58,7 @@ class HardStops:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if not isinstance(error, BlockedError):
             return
         stop = run_error(error)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol, TypeVar, runtime_checkable
 
 from hauberk._asking import Ask, AsyncAsk
@@ -167,12 +166,7 @@ class _FailureBlocks:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, Exception):  # whatever fails in a codec blocks
             raise self._guard.refuse(self._answered, "adapter", error) from None
 
@@ -285,12 +279,7 @@ class ReleasedOnFailure:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if error is None:
             return
         guard, event = self._guard, self._event
