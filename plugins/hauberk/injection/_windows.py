@@ -2,7 +2,7 @@
 
 Rules:
 * Windows overlap, so that what is no longer than the overlap is whole in one of them.
-* What two windows both find is told once.
+* What two windows both find is told once; what ends where a window ends, by the one that goes on there.
 * A window begins behind white space where there is some; in a run without any it begins a multiple
   of eight characters into it, so that encoded runs stay readable (base64 reads four characters at a
   time, base32 eight).
@@ -84,10 +84,18 @@ def screen_stream(  # noqa: PLR0913 - as `screen`
     if not 0 <= 2 * overlap < window:
         raise ValueError("the overlap must be less than half a window")
     known = frozenset[_Place]()
+    last: tuple[int, int, Verdict] | None = None
     for offset, text in windows(reader, window, overlap):
         seen = screen(text, kind, pack, max_depth=max_depth, classifier=classifier)
-        yield offset, _without(seen, known, offset)
-        known = _places(seen, offset)
+        if last is not None:
+            at, end, before = last
+            cut = _cut(before, at, end, following=offset)
+            yield at, _without(before, known | cut, at)
+            known = _places(before, at) - cut
+        last = offset, offset + len(text), seen
+    if last is not None:
+        at, _, before = last
+        yield at, _without(before, known, at)
 
 
 def windows(
@@ -134,6 +142,12 @@ def _without(seen: Verdict, known: frozenset[_Place], offset: int) -> Verdict:
         return CLEAR
     worst = max((one.severity for one in findings), default=Severity.INFO)
     return replace(seen, findings=findings, worst=worst, reading=reading)
+
+
+def _cut(seen: Verdict, offset: int, end: int, *, following: int) -> frozenset[_Place]:
+    """What a window may have cut off at its end, and the following one has whole: that one tells it."""
+    places = (_place(one, offset) for one in seen.findings)
+    return frozenset(one for one in places if one[2] >= end and one[1] >= following)
 
 
 def _places(seen: Verdict, offset: int) -> frozenset[_Place]:

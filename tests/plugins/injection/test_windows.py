@@ -7,7 +7,7 @@ from io import StringIO
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hauberk.injection._packs import load_pack
@@ -43,6 +43,8 @@ def _spans(text: str) -> list[tuple[str, str]]:
 
 
 @settings(deadline=None)
+@example(before=968, after=0, filler="good day ")  # a window ends within the last word
+@example(before=967, after=0, filler="good day ")
 @given(st.integers(0, 3000), st.integers(0, 3000), st.sampled_from(["good day ", "x" * 9, "a\n"]))
 def test_an_attack_is_found_once_wherever_windows_part(
     before: int, after: int, filler: str
