@@ -173,14 +173,10 @@ def _idle_handler() -> Any:
     """What any callback handler costs, before it does anything."""
     from langchain_core.callbacks import BaseCallbackHandler
 
-    class Idle(BaseCallbackHandler):
-        """Wants no event: LangChain only hands it on."""
-
-        ignore_llm = ignore_chain = ignore_agent = ignore_retriever = True
-        ignore_chat_model = ignore_retry = ignore_custom_event = True
-        raise_error = run_inline = True
-
-    return Idle()
+    wants = ("llm", "chain", "agent", "retriever", "chat_model", "retry", "custom_event")
+    names = (*(f"ignore_{event}" for event in wants), "raise_error", "run_inline")
+    idle: Any = type("Idle", (BaseCallbackHandler,), dict.fromkeys(names, True))
+    return idle()
 
 
 TURNS = (1, 10, 20, 40)
