@@ -28,6 +28,8 @@ _CLOSE = (">", "&gt;", "&#62;", "&#x3e;", "%3e", "\\u003e")
 _SEPARATOR = ("_", " ", "-", "\\_", "%20", "%5f")
 _SIGN = re.compile(r"[<&\\]|%3[Cc]|_[1-9]")
 """In every spelling - what opens one, or the end of a bare one - and in few other texts."""
+_OPENER = re.compile(r'["<&%\\]')
+"""How every spelling with brackets, and a quotation mark before one, begins."""
 _DIGITS = 9
 """Most digits of a number: a billion values in one session."""
 
@@ -79,6 +81,8 @@ class Grammar:
         self._likeness = re.compile(rf"{bracketed}|{bare}")
         self._quoted = re.compile(rf"{token}\Z")
         self._begun = re.compile(_beginnings(known, called))
+        self._ends = frozenset("".join(known) + "0123456789s")
+        """What a bare one that is not finished can end with."""
         self.longest = max(map(len, called)) + _DIGITS + 2 * max(map(len, _OPEN)) + 7
         """Characters of the longest spelling."""
 
@@ -97,7 +101,11 @@ class Grammar:
             text: What came so far.
             start: Where to look from: what lies before is settled.
         """
-        match = self._begun.search(text, max(start, len(text) - self.longest))
+        low = max(start, len(text) - self.longest)
+        # Most pieces of most streams: the pattern of all beginnings is long.
+        if text[-1:] not in self._ends and _OPENER.search(text, low) is None:
+            return len(text)
+        match = self._begun.search(text, low)
         if match is None:
             return len(text)
         at = match.start()

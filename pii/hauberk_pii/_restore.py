@@ -58,6 +58,8 @@ class TextRestorer:
 
     def _step(self, text: str, *, last: bool) -> str:
         ready = self._held.take(text, last=last)
+        if not ready.found:
+            return ready.text[ready.start : ready.end]
         pieces: list[str] = []
         at = ready.start
         for mention, value in ready.found:
@@ -125,9 +127,11 @@ class _Held:
         text, start = self._text + more, self._start
         end = len(text) if last else self._script.open_from(text, start)
         found = [m for m in self._script.mentions(text, start) if m.end <= end]
-        values = self._vault.lookup([m.name for m in found]) if found else {}
         # The last shown character stays: a bare word must not have a letter before it.
         cut = max(0, end - 1)
         self._text, self._start = text[cut:], end - cut
+        if not found:
+            return _Ready(text, start, end, [])
+        values = self._vault.lookup([m.name for m in found])
         fit = [(m, fitting(values[m.name], m.form)) for m in found if m.name in values]
         return _Ready(text, start, end, fit)
