@@ -42,7 +42,10 @@ class _CachedTextCodec(TextCodec):
 _CACHED = replace(CHAT, codec=_CachedCodec())
 _CACHED_TEXT = replace(TEXT, codec=_CachedTextCodec())
 _asking: ContextVar[tuple[Call, Any] | None] = ContextVar("hauberk_cache", default=None)
-_asked: ContextVar[list[str] | None] = ContextVar("hauberk_cache_missed", default=None)
+_asked: ContextVar[tuple[object, list[str]] | None] = ContextVar(
+    "hauberk_cache_missed", default=None
+)
+"""Whose prompts are noted, and those that were asked so far."""
 
 
 def cache_methods(
@@ -54,10 +57,9 @@ def cache_methods(
     sync_, async_ = base._generate_with_cache, base._agenerate_with_cache  # noqa: SLF001 - the seam
     convert_ = base._convert_cached_generations  # noqa: SLF001 - the seam
 
-    def ask(self: Any, prompt: Any, stop: Any, manager: Any, kwargs: dict[str, Any]) -> _Asking:
-        return _Asking(
-            Call(_CACHED, self, pending(self, guards_of(self)), stop, manager, kwargs), prompt
-        )
+    def ask(self: Any, prompt: Any, stop: Any, manager: Any, kwargs: dict[str, Any]) -> _Setting:
+        call = Call(_CACHED, self, pending(self, guards_of(self)), stop, manager, kwargs)
+        return _Setting(_asking, (call, prompt))
 
     def _generate_with_cache(
         self: Any, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
@@ -97,11 +99,11 @@ def asked_methods(base: type[Any]) -> dict[str, Any]:
     sync_, async_ = base._generate_helper, base._agenerate_helper  # noqa: SLF001 - the seam
 
     def _generate_helper(self: Any, prompts: list[str], *args: Any, **kwargs: Any) -> Any:
-        _note(prompts)
+        _note(self, prompts)
         return sync_(self, prompts, *args, **kwargs)
 
     async def _agenerate_helper(self: Any, prompts: list[str], *args: Any, **kwargs: Any) -> Any:
-        _note(prompts)
+        _note(self, prompts)
         return await async_(self, prompts, *args, **kwargs)
 
     return {
@@ -117,7 +119,8 @@ def judging_hits(original: Any, guards_of: Callable[[object], tuple[Guard, ...]]
         call = _text_call(self, guards_of(self), args, kwargs)
         if call is None:
             return original(self, prompts, *args, **kwargs)
-        with _Noting() as asked:
+        asked: list[str] = []
+        with _Setting(_asked, (vars(self), asked)):
             result: LLMResult = original(self, prompts, *args, **kwargs)
         given = list(result.generations)
         for place in _hits(prompts, asked):
@@ -128,7 +131,8 @@ def judging_hits(original: Any, guards_of: Callable[[object], tuple[Guard, ...]]
         call = _text_call(self, guards_of(self), args, kwargs)
         if call is None:
             return await original(self, prompts, *args, **kwargs)
-        with _Noting() as asked:
+        asked: list[str] = []
+        with _Setting(_asked, (vars(self), asked)):
             result: LLMResult = await original(self, prompts, *args, **kwargs)
         given = list(result.generations)
         for place in _hits(prompts, asked):
@@ -178,25 +182,12 @@ def _hits(prompts: list[str], asked: list[str]) -> list[int]:
     return found
 
 
-def _note(prompts: list[str]) -> None:
-    asked = _asked.get()
-    if asked is not None:
-        asked += prompts
-
-
-class _Noting:
-    """The stretch in which it is noted what a string model is asked."""
-
-    __slots__ = ("_before",)
-
-    def __enter__(self) -> list[str]:
-        self._before = _asked.get()
-        mine: list[str] = []
-        _asked.set(mine)
-        return mine
-
-    def __exit__(self, *_: object) -> None:
-        _asked.set(self._before)
+def _note(model: object, prompts: list[str]) -> None:
+    """This model is asked. What another one is asked within its work is not its own prompts."""
+    noting = _asked.get()
+    # A view shares the dictionary of its object: both are the same model.
+    if noting is not None and noting[0] is vars(model):
+        noting[1].extend(prompts)
 
 
 def _has_cache(model: Any) -> bool:
@@ -205,18 +196,18 @@ def _has_cache(model: Any) -> bool:
     return own is not False and (own is not None or get_llm_cache() is not None)
 
 
-class _Asking:
-    """The stretch in which a model may find its answer in a cache."""
+class _Setting:
+    """The stretch of code in which a context variable has another value."""
 
-    __slots__ = ("_before", "_inside")
+    __slots__ = ("_before", "_inside", "_variable")
 
-    def __init__(self, call: Call, prompt: Any) -> None:
-        self._inside = (call, prompt)
-        self._before: tuple[Call, Any] | None = None
+    def __init__(self, variable: ContextVar[Any], inside: object) -> None:
+        self._variable, self._inside = variable, inside
+        self._before: Any = None
 
     def __enter__(self) -> None:
-        self._before = _asking.get()
-        _asking.set(self._inside)
+        self._before = self._variable.get()
+        self._variable.set(self._inside)
 
     def __exit__(self, *_: object) -> None:
-        _asking.set(self._before)
+        self._variable.set(self._before)

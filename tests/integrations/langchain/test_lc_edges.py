@@ -150,6 +150,22 @@ def test_a_hit_of_a_string_models_cache_is_judged_recorded_and_costs_nothing(
     assert "MAIL_1" not in str(cache._cache)
 
 
+def test_what_a_model_asks_another_one_is_no_prompt_of_its_own(kit: Any) -> None:
+    """A wrapper that asks another model what its own cache answers: the hit is judged all the same."""
+    guard, cache = guard_of(kit.Screen()), InMemoryCache()
+    inner = protect(Text(cache=False, seen=[]), guard)
+
+    class Wrapper(Text):
+        def _call(self, prompt: str, *_: Any, **__: Any) -> str:
+            return "ATTACK said" if prompt == "harmless" else str(inner.invoke("harmless")) + prompt
+
+    bare = Wrapper(cache=cache, seen=[])
+    bare.invoke("harmless")
+    model = protect(bare.model_copy(), guard)
+    with guard.session():
+        assert model.batch(["new", "harmless"]) == ["harmless saidnew", "[removed] said"]
+
+
 def test_a_fallback_is_no_way_around_a_refusal(kit: Any) -> None:
     other = ScriptedChatModel(replies=["never said"])
     model = protect(ScriptedChatModel(replies=["never said"]), guard_of(kit.Screen()))
