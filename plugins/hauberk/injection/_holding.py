@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Holding:
+class Holding(ABC):
     """A text in pieces (a `StreamFilter`). Who builds on it writes `_run`."""
 
     _held: str = field(default="", init=False, repr=False)
@@ -19,6 +20,6 @@ class Holding:
         """The text is over: give what was held back."""
         return self._run(self._held, final=True)
 
+    @abstractmethod
     def _run(self, text: str, *, final: bool) -> str:
         """What may be shown of `text`; keeps the rest in `_held`, and nothing where it is final."""
-        raise NotImplementedError
